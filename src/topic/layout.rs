@@ -194,11 +194,9 @@ impl Layout {
             return self.partition_mappings.iter().filter(|(s, _)| !s.is_empty()).map(|(s, _)| s.clone()).collect();
         }
         let mut streams: Vec<String> = Vec::new();
-        for topic in topics {
-            if let Some(stream) = self.named_stream(data_source, topic) {
-                if !streams.iter().any(|known| known == stream) {
-                    streams.push(stream.to_owned());
-                }
+        for stream in topics.into_iter().filter_map(|topic| self.named_stream(data_source, topic)) {
+            if !streams.iter().any(|known| known == stream) {
+                streams.push(stream.to_owned());
             }
         }
         streams

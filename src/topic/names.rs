@@ -39,7 +39,7 @@ pub fn check_topic(name: &str) -> Result<()> {
 /// Whether a data source may be called so, in either layout.
 ///
 /// Dots are allowed. Names that end in `_essential` are not: in the classic layout such a data source would write its
-/// data into another one's essentials (`Default_essential`).
+/// data into another one's essentials (`Default_essential`). Nor are the names of that layout's own topics.
 pub fn check_data_source(name: &str) -> Result<()> {
     check_characters("data source", name)?;
     if name == "." || name == ".." {
@@ -48,6 +48,9 @@ pub fn check_data_source(name: &str) -> Result<()> {
     if let Some(other) = name.strip_suffix("_essential").or_else(|| name.strip_suffix(".essential")) {
         let reason = format!("collides with the essentials topic of data source '{other}'; choose another ending");
         return Err(refused("data source", name, reason));
+    }
+    if ["SessionInfo", "SystemStatus", "dead-Letter"].contains(&name) {
+        return Err(refused("data source", name, "is the name of a topic of the platform itself; use another one"));
     }
     // The longest suffix or prefix that a layout without a domain adds.
     if name.len() > LONGEST_TOPIC - "Essential.".len() {
@@ -146,6 +149,7 @@ mod tests {
         assert!(check_stream("essential").unwrap_err().to_string().contains("collides"));
         assert!(check_data_source("Default_essential").unwrap_err().to_string().contains("'Default'"));
         assert!(check_data_source("Default.essential").is_err());
+        assert!(check_data_source("SessionInfo").unwrap_err().to_string().contains("platform"));
     }
 
     #[test]
