@@ -63,6 +63,12 @@ pub struct WriteCounts {
 /// Failed packets keep their payload up to this many bytes; beyond it only the reason is kept.
 const KEPT_PAYLOAD: usize = 256 << 20;
 
+/// The packets written between two flushes: a flush waits for those before it, however much is written meanwhile.
+#[derive(Default)]
+struct Epoch {
+    pending: AtomicU64,
+}
+
 #[derive(Default)]
 struct Ledger {
     written: AtomicU64,
@@ -70,6 +76,7 @@ struct Ledger {
     delivered: AtomicU64,
     failed: AtomicU64,
     tracking: AtomicBool,
+    epoch: Mutex<Arc<Epoch>>,
     state: Mutex<State>,
     settled: Condvar,
 }
@@ -80,6 +87,8 @@ struct State {
     kept_bytes: usize,
     outcomes: VecDeque<Outcome>,
     delivered_at_flush: u64,
+    /// Epochs that a flush ended and that still have packets under way.
+    open: Vec<Arc<Epoch>>,
 }
 
 impl Ledger {
@@ -89,7 +98,45 @@ impl Ledger {
         self.written.load(Ordering::Acquire).saturating_sub(done)
     }
 
-    fn settle(&self, mut outcome: Outcome) {
+    /// Counts a packet in.
+    fn enter(&self, bytes: usize) -> Arc<Epoch> {
+        self.written.fetch_add(1, Ordering::AcqRel);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        let epoch = self.epoch.lock();
+        epoch.pending.fetch_add(1, Ordering::AcqRel);
+        epoch.clone()
+    }
+
+    /// Takes back a packet that was never queued.
+    fn leave(&self, bytes: usize, epoch: &Epoch) {
+        self.written.fetch_sub(1, Ordering::AcqRel);
+        self.bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
+        self.release(epoch);
+    }
+
+    fn release(&self, epoch: &Epoch) {
+        if epoch.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // The lock orders this wake-up after a waiter's look at `pending`.
+            drop(self.state.lock());
+            self.settled.notify_all();
+        }
+    }
+
+    /// Waits until everything written before now is settled, or the deadline.
+    fn wait(&self, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
+        let before = std::mem::take(&mut *self.epoch.lock());
+        let mut state = self.state.lock();
+        state.open.push(before);
+        loop {
+            state.open.retain(|epoch| epoch.pending.load(Ordering::Acquire) > 0);
+            if state.open.is_empty() || self.settled.wait_until(&mut state, deadline).timed_out() {
+                return;
+            }
+        }
+    }
+
+    fn settle(&self, mut outcome: Outcome, epoch: &Epoch) {
         let persisted = outcome.fate == Fate::Persisted;
         if !persisted || self.tracking.load(Ordering::Relaxed) {
             let mut state = self.state.lock();
@@ -113,11 +160,7 @@ impl Ledger {
         }
         let counter = if persisted { &self.delivered } else { &self.failed };
         counter.fetch_add(1, Ordering::AcqRel);
-        if self.pending() == 0 {
-            // The lock orders this wake-up after a waiter's look at `pending`.
-            drop(self.state.lock());
-            self.settled.notify_all();
-        }
+        self.release(epoch);
     }
 }
 
@@ -126,6 +169,34 @@ pub(crate) struct Delivery {
     ticket: Ticket,
     /// Of a packet that travels as two records: the first to come back waits here for the other.
     twin: Option<Arc<Mutex<Option<Outcome>>>>,
+    epoch: Arc<Epoch>,
+    /// Somebody waits for this very packet.
+    waiter: Option<crossbeam_channel::Sender<Outcome>>,
+}
+
+impl Delivery {
+    /// One record came back: with the last one, the packet has its outcome.
+    fn finish(&self, ledger: &Ledger, outcome: Outcome) {
+        let outcome = match &self.twin {
+            None => outcome,
+            Some(twin) => {
+                let mut first = twin.lock();
+                match first.take() {
+                    None => {
+                        *first = Some(outcome);
+                        return;
+                    }
+                    Some(first) if first.fate > outcome.fate => first,
+                    Some(_) => outcome,
+                }
+            }
+        };
+        if let Some(waiter) = &self.waiter {
+            // A waiter that has given up has dropped its end; the books are kept all the same.
+            let _ = waiter.try_send(outcome.clone());
+        }
+        ledger.settle(outcome, &self.epoch);
+    }
 }
 
 struct Deliveries {
@@ -169,21 +240,7 @@ impl ProducerContext for Deliveries {
                 payload: message.payload().map(Bytes::copy_from_slice),
             },
         };
-        let outcome = match &delivery.twin {
-            None => outcome,
-            Some(twin) => {
-                let mut first = twin.lock();
-                match first.take() {
-                    None => {
-                        *first = Some(outcome);
-                        return;
-                    }
-                    Some(first) if first.fate > outcome.fate => first,
-                    Some(_) => outcome,
-                }
-            }
-        };
-        self.ledger.settle(outcome);
+        delivery.finish(&self.ledger, outcome);
     }
 }
 
@@ -266,8 +323,38 @@ impl Outbox {
     /// # Errors
     /// [`Error::TooLarge`], [`Error::QueueFull`] after `patience`, [`Error::Closed`], [`Error::Kafka`].
     pub fn send(&self, targets: &[Target<'_>], key: &[u8], payload: &[u8], patience: Duration) -> Result<Ticket> {
+        self.post(targets, key, payload, patience, None)
+    }
+
+    /// [`Outbox::send`], and waits for the outcome.
+    ///
+    /// # Errors
+    /// As [`Outbox::send`]; [`Error::Timeout`] and [`Error::Kafka`] when it was not acknowledged.
+    pub fn send_and_wait(&self, what: &str, targets: &[Target<'_>], key: &[u8], payload: &[u8], timeout: Duration) -> Result<()> {
+        let (waiter, outcome) = crossbeam_channel::bounded(1);
+        self.post(targets, key, payload, timeout, Some(waiter))?;
+        match outcome.recv_timeout(timeout) {
+            Ok(Outcome { fate: Fate::Persisted, .. }) => Ok(()),
+            Ok(Outcome { error, .. }) => Err(Error::Kafka {
+                operation: what.into(),
+                reason: error.unwrap_or_else(|| "not acknowledged".into()),
+                code: "NOT_DELIVERED".into(),
+                retriable: true,
+            }),
+            Err(_) => Err(Error::Timeout { what: what.into(), waited: timeout }),
+        }
+    }
+
+    fn post(
+        &self,
+        targets: &[Target<'_>],
+        key: &[u8],
+        payload: &[u8],
+        patience: Duration,
+        waiter: Option<crossbeam_channel::Sender<Outcome>>,
+    ) -> Result<Ticket> {
         if self.closed.load(Ordering::Acquire) {
-            return Err(Error::Closed("the writer's client".into()));
+            return Err(Error::Closed("the client of this writer".into()));
         }
         let size = payload.len() + key.len();
         if size > self.limit {
@@ -276,38 +363,29 @@ impl Outbox {
         }
         let ticket = self.next.fetch_add(1, Ordering::Relaxed);
         let twin = (targets.len() > 1).then(|| Arc::new(Mutex::new(None)));
-        self.ledger.written.fetch_add(1, Ordering::AcqRel);
-        self.ledger.bytes.fetch_add(payload.len() as u64, Ordering::Relaxed);
+        let epoch = self.ledger.enter(payload.len());
         for (index, target) in targets.iter().enumerate() {
-            let delivery = Box::new(Delivery { ticket, twin: twin.clone() });
-            if let Err(error) = self.enqueue(*target, key, payload, delivery, patience) {
-                if index == 0 {
-                    // Nothing was taken: the call fails and there is no outcome to come.
-                    self.ledger.written.fetch_sub(1, Ordering::AcqRel);
-                    self.ledger.bytes.fetch_sub(payload.len() as u64, Ordering::Relaxed);
-                    return Err(error);
-                }
-                // The first record is under way, so the ticket exists, and this record's failure is its outcome.
-                self.fail_twin(ticket, target.topic, payload, &error, twin.as_deref());
+            let delivery =
+                Box::new(Delivery { ticket, twin: twin.clone(), epoch: epoch.clone(), waiter: waiter.clone() });
+            let Err((error, delivery)) = self.enqueue(*target, key, payload, delivery, patience) else { continue };
+            if index == 0 {
+                // Nothing was taken: the call fails and there is no outcome to come.
+                self.ledger.leave(payload.len(), &epoch);
+                return Err(error);
             }
+            // The first record is under way, so the ticket exists, and this record's failure is its outcome.
+            delivery.finish(
+                &self.ledger,
+                Outcome {
+                    ticket,
+                    fate: Fate::NotPersisted,
+                    error: Some(error.to_string()),
+                    topic: target.topic.to_string(),
+                    payload: Some(Bytes::copy_from_slice(payload)),
+                },
+            );
         }
         Ok(ticket)
-    }
-
-    fn fail_twin(&self, ticket: Ticket, topic: &str, payload: &[u8], error: &Error, twin: Option<&Mutex<Option<Outcome>>>) {
-        let outcome = Outcome {
-            ticket,
-            fate: Fate::NotPersisted,
-            error: Some(error.to_string()),
-            topic: topic.to_string(),
-            payload: Some(Bytes::copy_from_slice(payload)),
-        };
-        let Some(twin) = twin else { return };
-        let mut first = twin.lock();
-        match first.take() {
-            None => *first = Some(outcome),
-            Some(_) => self.ledger.settle(outcome),
-        }
     }
 
     fn enqueue(
@@ -317,7 +395,7 @@ impl Outbox {
         payload: &[u8],
         delivery: Box<Delivery>,
         patience: Duration,
-    ) -> Result<()> {
+    ) -> std::result::Result<(), (Error, Box<Delivery>)> {
         let mut record = BaseRecord::with_opaque_to(target.topic, delivery).key(key).payload(payload);
         record.partition = target.partition;
         let begin = Instant::now();
@@ -326,13 +404,11 @@ impl Outbox {
                 Ok(()) => return Ok(()),
                 Err((error, back)) => {
                     if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-                        return Err(kafka_error(format!("writing to topic '{}'", target.topic), &error));
+                        return Err((kafka_error(format!("writing to topic '{}'", target.topic), &error), back.delivery_opaque));
                     }
                     if begin.elapsed() >= patience || self.closed.load(Ordering::Acquire) {
-                        return Err(Error::QueueFull {
-                            waited: patience,
-                            hint: "the broker takes packets more slowly than they are written, or is not reachable".into(),
-                        });
+                        let hint = "the broker takes packets more slowly than they are written, or is not reachable";
+                        return Err((Error::QueueFull { waited: patience, hint: hint.into() }, back.delivery_opaque));
                     }
                     record = back;
                     // The delivery thread makes room; there is no condition to wait on inside librdkafka.
@@ -352,29 +428,25 @@ impl Outbox {
     /// failed since then, and how many are still under way.
     #[must_use]
     pub fn flush(&self, timeout: Duration) -> (u64, Vec<Outcome>, usize) {
-        let deadline = Instant::now() + timeout;
+        self.ledger.wait(timeout);
         let mut state = self.ledger.state.lock();
-        while self.ledger.pending() > 0 {
-            if self.ledger.settled.wait_until(&mut state, deadline).timed_out() {
-                break;
-            }
-        }
         let delivered = self.ledger.delivered.load(Ordering::Acquire);
         let since = delivered - state.delivered_at_flush;
         state.delivered_at_flush = delivered;
         state.kept_bytes = 0;
         let failed = std::mem::take(&mut state.failed);
+        let left: u64 = state.open.iter().map(|epoch| epoch.pending.load(Ordering::Acquire)).sum();
         drop(state);
-        (since, failed, self.pending())
+        (since, failed, usize::try_from(left).unwrap_or(usize::MAX))
     }
 
     /// Waits until every packet has its outcome, without taking the failed ones from the next [`Outbox::flush`].
     #[must_use]
     pub fn settle(&self, timeout: Duration) -> usize {
-        let deadline = Instant::now() + timeout;
-        let mut state = self.ledger.state.lock();
-        while self.ledger.pending() > 0 && !self.ledger.settled.wait_until(&mut state, deadline).timed_out() {}
-        self.pending()
+        self.ledger.wait(timeout);
+        let state = self.ledger.state.lock();
+        let left: u64 = state.open.iter().map(|epoch| epoch.pending.load(Ordering::Acquire)).sum();
+        usize::try_from(left).unwrap_or(usize::MAX)
     }
 
     /// Keeps every outcome for [`Outbox::outcomes`], not only the failed ones.
