@@ -110,6 +110,12 @@ impl Admin {
         self.probe()
     }
 
+    /// The cluster's topics if it says so at once: one try, no error.
+    #[must_use]
+    pub fn glance(&self, wait: Duration) -> Option<Topics> {
+        self.fetch_topics(wait).ok()
+    }
+
     /// The first offset and the one after the last.
     ///
     /// # Errors

@@ -92,6 +92,8 @@ struct Queue(*mut rdk::rd_kafka_queue_t);
 
 // SAFETY: librdkafka's queues may be used and destroyed from any thread.
 unsafe impl Send for Queue {}
+// SAFETY: as above; polling and destroying take locks inside librdkafka.
+unsafe impl Sync for Queue {}
 
 impl Drop for Queue {
     fn drop(&mut self) {
@@ -159,6 +161,16 @@ impl Consumer {
     pub fn rewind(&self, start: &Start) -> Result<()> {
         self.remove(std::slice::from_ref(&start.place))?;
         self.add(std::slice::from_ref(start))
+    }
+
+    /// [`Consumer::rewind`] for a partition that a group gave us.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] when librdkafka refuses.
+    pub fn seek(&self, start: &Start, timeout: Duration) -> Result<()> {
+        self.inner
+            .seek(&start.place.topic, start.place.partition, Offset::Offset(start.offset), timeout)
+            .map_err(|error| kafka_error(format!("going back in {}", start.place), &error))
     }
 
     /// Stops and resumes fetching, without leaving the group or losing the place.
