@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use prost::Message;
-
 use super::merge::{Entry, Position};
 use super::{Record, SessionChange, SessionInfo};
-use crate::proto::open_data::{EndOfSessionPacket, NewSessionPacket, Packet, SessionInfoPacket};
+use crate::error::Result;
+use crate::packet::{Envelope, PacketType, decode_message};
+use crate::proto::open_data::{EndOfSessionPacket, NewSessionPacket, SessionInfoPacket};
 
 /// How many sessions without a `NewSession` are kept, and how many bytes of their records. Either they were overtaken,
 /// then it comes soon, or retention has erased it, then they are forgotten, oldest first.
@@ -85,32 +85,29 @@ impl SessionTable {
         }
     }
 
-    fn decode_and_apply(
-        &mut self,
-        record: &Record<'_>,
-        kafka_key: &[u8],
-        value: &[u8],
-    ) -> Result<Vec<SessionChange>, prost::DecodeError> {
+    fn decode_and_apply(&mut self, record: &Record<'_>, kafka_key: &[u8], value: &[u8]) -> Result<Vec<SessionChange>> {
         let at = Position { partition: record.partition, offset: record.offset, timestamp_ms: record.timestamp_ms };
-        let packet = Packet::decode(value)?;
-        let key = match (packet.session_key.as_str(), std::str::from_utf8(kafka_key)) {
-            ("", Ok(key)) => key,
-            (key, _) => key,
-        };
-        let kind = packet.r#type.strip_suffix("Packet").unwrap_or(&packet.r#type);
-        if !matches!(kind, "NewSession" | "SessionInfo" | "EndOfSession") {
+        let envelope = Envelope::peek(value)?;
+        let kind = PacketType::parse(envelope.type_name);
+        if !matches!(kind, PacketType::NewSession | PacketType::SessionInfo | PacketType::EndOfSession) {
             self.ignored.other_types += 1;
             return Ok(self.pass_over(record, "its type has nothing to do with sessions"));
         }
+        let key = match envelope.session_key {
+            "" => std::str::from_utf8(kafka_key).unwrap_or_default(),
+            key => key,
+        };
         if key.is_empty() {
             self.ignored.without_key += 1;
             return Ok(self.pass_over(record, "it has no session key"));
         }
-        let content = &*packet.content;
+        let bytes = value.len();
         Ok(match kind {
-            "NewSession" => self.start(key, NewSessionPacket::decode(content)?, at),
-            "SessionInfo" => self.change(key, Change::Update(SessionInfoPacket::decode(content)?), at, value.len()),
-            _ => self.change(key, Change::End(EndOfSessionPacket::decode(content)?), at, value.len()),
+            PacketType::NewSession => self.start(key, decode_message(kind, envelope.content)?, at),
+            PacketType::SessionInfo => {
+                self.change(key, Change::Update(decode_message(kind, envelope.content)?), at, bytes)
+            }
+            _ => self.change(key, Change::End(decode_message(kind, envelope.content)?), at, bytes),
         })
     }
 
@@ -279,11 +276,13 @@ impl SessionTable {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
+    use crate::proto::open_data::Packet;
     use crate::session::{NewSession, Offsets, end_of_session_packet, new_session_packet, session_info_packet};
     use crate::topic::Layout;
     use SessionChange::{Associated, Ended, Started, Updated};
     use proptest::collection::{btree_map, vec};
     use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+    use prost::Message;
 
     /// A record as it lies on the topic.
     #[derive(Debug, Clone)]
@@ -498,7 +497,8 @@ mod tests {
             packet.encode_to_vec()
         };
         let good = packet("NewSessionPacket", "", b"");
-        let records: [(Option<&[u8]>, Option<&[u8]>); 7] = [
+        type Part<'a> = Option<&'a [u8]>;
+        let records: [(Part<'_>, Part<'_>); 7] = [
             (None, Some(&good)),
             (Some(b"k"), None),
             (Some(b"k"), Some(b"\xff\xff")),
