@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::merge::{Entry, Position};
+use super::offsets::TopicNames;
 use super::{Record, SessionChange, SessionInfo};
 use crate::error::Result;
 use crate::packet::{Envelope, PacketType, decode_message};
@@ -44,6 +45,7 @@ pub struct SessionTable {
     orphans_seen: u64,
     /// Associate keys that no session has yet, and the sessions that name them.
     awaited: HashMap<String, Vec<String>>,
+    topic_names: TopicNames,
     ignored: Ignored,
 }
 
@@ -125,7 +127,7 @@ impl SessionTable {
             None => Entry::new(key),
         };
         entry.seen(at);
-        entry.start(packet, at, self.sessions.len() as u64);
+        entry.start(packet, at, self.sessions.len() as u64, &mut self.topic_names);
         let info = Arc::clone(entry.info());
         let mut changes = vec![SessionChange::Started(entry.info_before_end())];
         self.sessions.insert(key.to_owned(), entry);
@@ -150,7 +152,7 @@ impl SessionTable {
         let before = Arc::clone(entry.info());
         let changed = match change {
             Change::Update(packet) => entry.update(packet, at),
-            Change::End(packet) => entry.finish(packet, at),
+            Change::End(packet) => entry.finish(packet, at, &mut self.topic_names),
         };
         if !changed {
             return Vec::new();
@@ -176,7 +178,7 @@ impl SessionTable {
             orphan.entry.seen(at);
             match change {
                 Change::Update(packet) => orphan.entry.update(packet, at),
-                Change::End(packet) => orphan.entry.finish(packet, at),
+                Change::End(packet) => orphan.entry.finish(packet, at, &mut self.topic_names),
             };
             orphan.bytes += bytes;
             self.orphan_bytes += bytes;
@@ -385,15 +387,15 @@ mod tests {
         assert!(session.ended);
         assert_eq!((session.kind.as_str(), session.version, session.identifier.as_str()), ("Session", 2, "Race"));
         assert_eq!(session.associates, ["a", "b"]);
-        assert_eq!(session.start_offsets, Offsets::from([(("Default".into(), 0), 10)]));
-        assert_eq!(session.end_offsets, Offsets::from([(("Data.Car".into(), 0), 20)]));
+        assert_eq!(session.start_offsets, Offsets::from_iter([(("Default", 0), 10)]));
+        assert_eq!(session.end_offsets, Offsets::from_iter([(("Data.Car", 0), 20)]));
         assert_eq!(session.created_ns, Some(1_000_000_000), "the time of its record");
 
         // Then a session of our own, from creation to end.
         let layout = Layout::default();
         let new = NewSession { data_source: "Default".into(), created_ns: 5, ..NewSession::default() };
         let mut own = Topic(topic.0.clone());
-        own.raw(new_session_packet("own", &new, &Offsets::new(), &layout));
+        own.raw(new_session_packet("own", &new, &BTreeMap::new(), &layout));
         let changes = apply(&mut table, own.0.last().unwrap());
         assert_eq!(told(&changes), ["started own"]);
         let mut session = SessionInfo::clone(&table.get("own").unwrap());
@@ -402,7 +404,7 @@ mod tests {
         own.raw(session_info_packet(&session));
         let changes = apply(&mut table, own.0.last().unwrap());
         assert_eq!(told(&changes), ["updated own", "associated own k"]);
-        own.raw(end_of_session_packet("own", "Default", &Offsets::new(), 77, &layout));
+        own.raw(end_of_session_packet("own", "Default", &BTreeMap::new(), 77, &layout));
         let changes = apply(&mut table, own.0.last().unwrap());
         assert_eq!(told(&changes), ["ended own"]);
         let session = table.get("own").unwrap();
@@ -454,7 +456,7 @@ mod tests {
         topic.new_session("k", &[]).end("k", 10).end("k", 99);
         let (table, changes) = topic.replay();
         assert_eq!(told(&changes), ["started k", "ended k"]);
-        assert_eq!(table.get("k").unwrap().end_offsets[&("Data.Car".to_owned(), 0)], 10);
+        assert_eq!(table.get("k").unwrap().end_offsets.get(&("Data.Car", 0)), Some(&10));
         assert!(table.live().is_empty());
         topic.info("k", info("late"));
         assert_eq!(told(&topic.replay().1), ["started k", "ended k", "updated k"]);
