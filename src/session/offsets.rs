@@ -11,7 +11,10 @@ use crate::topic::Layout;
 /// It reads like a `BTreeMap<(Arc<str>, i32), i64>`. A map costs half a kilobyte from its first entry on, this one
 /// 32 bytes for each; and sessions of one table share the names of their topics.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Offsets(Box<[((Arc<str>, i32), i64)]>);
+pub struct Offsets(Box<[Row]>);
+
+/// Topic and partition, and the offset there.
+type Row = ((Arc<str>, i32), i64);
 
 impl Offsets {
     /// No offsets.
@@ -68,10 +71,7 @@ impl<T: Into<Arc<str>>> FromIterator<((T, i32), i64)> for Offsets {
 
 impl<'a> IntoIterator for &'a Offsets {
     type Item = (&'a (Arc<str>, i32), &'a i64);
-    type IntoIter = std::iter::Map<
-        std::slice::Iter<'a, ((Arc<str>, i32), i64)>,
-        fn(&'a ((Arc<str>, i32), i64)) -> (&'a (Arc<str>, i32), &'a i64),
-    >;
+    type IntoIter = std::iter::Map<std::slice::Iter<'a, Row>, fn(&'a Row) -> Self::Item>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.iter().map(|(place, offset)| (place, offset))

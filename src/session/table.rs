@@ -465,15 +465,19 @@ mod tests {
     #[test]
     fn what_overtakes_the_start_of_a_session_is_applied_when_it_starts() {
         let mut topic = Topic::default();
-        topic.info("k", info("Race")).end("k", 10);
+        let details = |value: &str| BTreeMap::from([("weather".to_owned(), value.to_owned())]);
+        topic.info("k", SessionInfoPacket { details: details("rain"), ..info("Race") }).end("k", 10);
         let (table, changes) = topic.replay();
         assert!(changes.is_empty() && table.is_empty() && table.get("k").is_none(), "without a start it is not listed");
-        topic.new_session("k", &["b"]).new_session("b", &[]);
+        let session_info = Some(SessionInfoPacket { details: details("dry"), ..associates(&["b"]) });
+        let new = NewSessionPacket { data_source: "Car".into(), session_info, ..Default::default() };
+        topic.packet("NewSession", "k", &new).new_session("b", &[]);
         let (table, changes) = topic.replay();
         assert_eq!(told(&changes), ["started k", "ended k", "started b", "associated k b"]);
         let session = table.get("k").unwrap();
         assert!(session.ended);
         assert_eq!((session.identifier.as_str(), session.data_source.as_str()), ("Race", "Car"));
+        assert_eq!(session.details, details("rain"));
         assert!(matches!(&changes[0], Started(info) if info.end_offsets.is_empty() && info.identifier == "Race"));
     }
 
