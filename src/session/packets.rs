@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use prost::Message;
 use uuid::Uuid;
 
-use super::SessionInfo;
+use super::{Offsets, SessionInfo};
 use crate::packet::{Envelope, PacketType};
 use crate::proto::open_data::{EndOfSessionPacket, NewSessionPacket, SessionInfoPacket};
 use crate::time::{duration_to_proto, to_proto};
@@ -48,12 +48,7 @@ pub fn new_session_key() -> String {
 /// `start_offsets` are the ends of the streams now. Main and essentials topic of the data source are always named in
 /// the packet, with 0 if they are not in the map (they do not exist yet).
 #[must_use]
-pub fn new_session_packet(
-    key: &str,
-    new: &NewSession,
-    start_offsets: &BTreeMap<(String, i32), i64>,
-    layout: &Layout,
-) -> Vec<u8> {
+pub fn new_session_packet(key: &str, new: &NewSession, start_offsets: &Offsets, layout: &Layout) -> Vec<u8> {
     let utc_offset = new.utc_offset_ns.map(duration_to_proto);
     let creation_time = Some(to_proto(new.created_ns));
     let session_info = SessionInfoPacket {
@@ -82,7 +77,7 @@ pub fn new_session_packet(
 pub fn end_of_session_packet(
     key: &str,
     data_source: &str,
-    end_offsets: &BTreeMap<(String, i32), i64>,
+    end_offsets: &Offsets,
     ended_ns: u64,
     layout: &Layout,
 ) -> Vec<u8> {
@@ -112,11 +107,7 @@ pub fn session_info_packet(info: &SessionInfo) -> Vec<u8> {
     packet(PacketType::SessionInfo, &info.key, &content)
 }
 
-fn offsets_on_the_wire(
-    data_source: &str,
-    offsets: &BTreeMap<(String, i32), i64>,
-    layout: &Layout,
-) -> BTreeMap<String, i64> {
+fn offsets_on_the_wire(data_source: &str, offsets: &Offsets, layout: &Layout) -> BTreeMap<String, i64> {
     let always = [layout.place(data_source, "").map(|place| place.topic), layout.essentials(data_source)];
     let mut wire: BTreeMap<String, i64> =
         always.into_iter().flatten().map(|topic| (Layout::offset_key(&topic, 0), 0)).collect();
@@ -149,7 +140,7 @@ mod tests {
     fn conformance_5_a_new_session_names_main_essentials_and_each_stream() {
         let layout = Layout::default();
         let new = NewSession { data_source: "Car".into(), utc_offset_ns: Some(-1), ..NewSession::default() };
-        let offsets = BTreeMap::from([(("Data.Car".into(), 0), 10), (("Data.Car.S1".into(), 0), 4)]);
+        let offsets = Offsets::from_iter([(("Data.Car", 0), 10), (("Data.Car.S1", 0), 4)]);
         let outer = Packet::decode(new_session_packet("k", &new, &offsets, &layout).as_slice()).unwrap();
         assert_eq!((outer.r#type.as_str(), outer.session_key.as_str()), ("NewSession", "k"));
         assert!(!outer.is_essential && outer.id == 0);

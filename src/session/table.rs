@@ -395,7 +395,7 @@ mod tests {
         let layout = Layout::default();
         let new = NewSession { data_source: "Default".into(), created_ns: 5, ..NewSession::default() };
         let mut own = Topic(topic.0.clone());
-        own.raw(new_session_packet("own", &new, &BTreeMap::new(), &layout));
+        own.raw(new_session_packet("own", &new, &Offsets::new(), &layout));
         let changes = apply(&mut table, own.0.last().unwrap());
         assert_eq!(told(&changes), ["started own"]);
         let mut session = SessionInfo::clone(&table.get("own").unwrap());
@@ -404,7 +404,7 @@ mod tests {
         own.raw(session_info_packet(&session));
         let changes = apply(&mut table, own.0.last().unwrap());
         assert_eq!(told(&changes), ["updated own", "associated own k"]);
-        own.raw(end_of_session_packet("own", "Default", &BTreeMap::new(), 77, &layout));
+        own.raw(end_of_session_packet("own", "Default", &Offsets::new(), 77, &layout));
         let changes = apply(&mut table, own.0.last().unwrap());
         assert_eq!(told(&changes), ["ended own"]);
         let session = table.get("own").unwrap();
