@@ -5,6 +5,7 @@
 //! any process.
 
 mod merge;
+mod offsets;
 pub mod packets;
 mod pattern;
 mod table;
@@ -12,12 +13,10 @@ mod table;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use offsets::Offsets;
 pub use packets::{NewSession, end_of_session_packet, new_session_key, new_session_packet, session_info_packet};
 pub use pattern::Pattern;
 pub use table::{Ignored, SessionTable};
-
-/// Offsets of a session by topic and partition.
-pub type Offsets = BTreeMap<(String, i32), i64>;
 
 /// A record of the session-info topic, as far as the fold looks at it.
 ///

@@ -7,8 +7,9 @@ use sha2::{Digest, Sha256};
 
 use super::FormatKind;
 use crate::error::{Error, Printable, Result};
+use crate::packet::{Envelope, PacketType};
 use crate::proto::open_data::data_format_definition_packet::Format;
-use crate::proto::open_data::{DataFormatDefinitionPacket, DataFormatType, Packet, ParameterList};
+use crate::proto::open_data::{DataFormatDefinitionPacket, DataFormatType, ParameterList};
 
 /// Whether these identifiers can be a data format: at least one, none empty, none twice.
 pub fn check_identifiers(identifiers: &[impl AsRef<str>]) -> Result<()> {
@@ -60,14 +61,9 @@ pub fn definition_packet(kind: FormatKind, id: u64, identifiers: &[impl AsRef<st
         FormatKind::Event => Format::EventIdentifier(names.next().unwrap_or_default()),
     };
     let content = DataFormatDefinitionPacket { identifier: id, r#type: number(kind).into(), format: Some(format) };
-    Packet {
-        r#type: "DataFormatDefinition".to_owned(),
-        session_key: String::new(),
-        is_essential: true,
-        content: content.encode_to_vec(),
-        id: 0,
-    }
-    .encode_to_vec()
+    let content = content.encode_to_vec();
+    let type_name = PacketType::DataFormatDefinition.name();
+    Envelope { type_name, session_key: "", is_essential: true, content: &content, id: 0 }.encode()
 }
 
 fn number(kind: FormatKind) -> DataFormatType {
@@ -81,6 +77,7 @@ fn number(kind: FormatKind) -> DataFormatType {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
+    use crate::proto::open_data::Packet;
     use FormatKind::{Event, Parameters};
 
     #[test]
@@ -97,6 +94,20 @@ mod tests {
         let digest = Sha256::digest(bytes);
         let expected = u64::from_be_bytes(digest[..8].try_into().unwrap()) & 0x7fff_ffff_ffff_ffff;
         assert_eq!(format_id(Parameters, "Car", &["a", "bc"]), expected);
+    }
+
+    #[test]
+    fn a_definition_is_an_essential_packet_of_no_session() {
+        let packet = Packet::decode(definition_packet(Parameters, 9, &["a", "b"]).as_slice()).unwrap();
+        let head = (packet.r#type.as_str(), packet.session_key.as_str(), packet.is_essential, packet.id);
+        assert_eq!(head, ("DataFormatDefinition", "", true, 0));
+        let definition = DataFormatDefinitionPacket::decode(&*packet.content).unwrap();
+        assert_eq!((definition.identifier, definition.r#type), (9, 1));
+        let list = ParameterList { parameter_identifiers: vec!["a".into(), "b".into()] };
+        assert_eq!(definition.format, Some(Format::ParameterIdentifiers(list)));
+        let packet = Packet::decode(definition_packet(Event, 9, &["Lap"]).as_slice()).unwrap();
+        let definition = DataFormatDefinitionPacket::decode(&*packet.content).unwrap();
+        assert_eq!((definition.r#type, definition.format), (2, Some(Format::EventIdentifier("Lap".into()))));
     }
 
     #[test]

@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::Arc;
 
-use prost::Message;
-
 use super::{Definition, FormatChange, FormatInfo, FormatKind, format_id};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::packet::{Envelope, PacketType, decode_message};
 use crate::proto::open_data::data_format_definition_packet::Format;
-use crate::proto::open_data::{DataFormatConfigurationPacket, DataFormatDefinitionPacket, Packet};
+use crate::proto::open_data::{DataFormatConfigurationPacket, DataFormatDefinitionPacket};
 
 /// The data formats of one data source.
 ///
@@ -199,12 +198,11 @@ impl FormatTable {
 }
 
 fn definitions_in(value: &[u8]) -> Result<Vec<DataFormatDefinitionPacket>> {
-    let wrong = |error: prost::DecodeError| Error::decode("data format definition", error);
-    let packet = Packet::decode(value).map_err(wrong)?;
-    match packet.r#type.strip_suffix("Packet").unwrap_or(&packet.r#type) {
-        "DataFormatDefinition" => Ok(vec![DataFormatDefinitionPacket::decode(&*packet.content).map_err(wrong)?]),
-        "DataFormatConfiguration" => {
-            Ok(DataFormatConfigurationPacket::decode(&*packet.content).map_err(wrong)?.data_formats)
+    let envelope = Envelope::peek(value)?;
+    match PacketType::parse(envelope.type_name) {
+        kind @ PacketType::DataFormatDefinition => Ok(vec![decode_message(kind, envelope.content)?]),
+        kind @ PacketType::DataFormatConfiguration => {
+            Ok(decode_message::<DataFormatConfigurationPacket>(kind, envelope.content)?.data_formats)
         }
         _ => Ok(Vec::new()),
     }
@@ -215,9 +213,11 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
     use crate::format::definition_packet;
+    use crate::proto::open_data::Packet;
     use FormatKind::{Event, Parameters};
     use proptest::collection::vec;
     use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+    use prost::Message;
 
     fn table(packets: &[(FormatKind, u64, &[&str])]) -> FormatTable {
         let mut table = FormatTable::new("Car");

@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Offsets, SessionInfo};
+use super::SessionInfo;
+use super::offsets::{Offsets, TopicNames};
 use crate::proto::open_data::{EndOfSessionPacket, NewSessionPacket, SessionInfoPacket};
 use crate::time::{duration_from_proto, from_proto};
-use crate::topic::Layout;
 
 const NS_PER_MS: u64 = 1_000_000;
 
@@ -113,7 +113,7 @@ impl Entry {
     }
 
     /// Makes the orphan a session. Fields that a `SessionInfo` already set stay.
-    pub(super) fn start(&mut self, packet: NewSessionPacket, at: Position, order: u64) {
+    pub(super) fn start(&mut self, packet: NewSessionPacket, at: Position, order: u64, names: &mut TopicNames) {
         let initial = packet.session_info.unwrap_or_default();
         let untouched = Stamps::default();
         let stamps = self.stamps.as_deref().unwrap_or(&untouched);
@@ -121,7 +121,7 @@ impl Entry {
         info.order = order;
         // The vendor's own sample leaves the inner data source empty; the outer one counts.
         info.data_source = if packet.data_source.is_empty() { initial.data_source } else { packet.data_source };
-        info.start_offsets = offsets_from_wire(packet.topic_partition_offsets);
+        info.start_offsets = names.offsets(packet.topic_partition_offsets);
         if stamps.identifier.is_none() {
             info.identifier = initial.identifier;
         }
@@ -195,13 +195,13 @@ impl Entry {
     }
 
     /// Merges an `EndOfSession`; only the first one of the topic counts. Returns whether any value is another one now.
-    pub(super) fn finish(&mut self, packet: EndOfSessionPacket, at: Position) -> bool {
+    pub(super) fn finish(&mut self, packet: EndOfSessionPacket, at: Position, names: &mut TopicNames) -> bool {
         if self.end.is_some_and(|first| !first.at.is_after(at)) {
             return false;
         }
         let before = Arc::clone(&self.info);
         self.end = Some(End { at, termination_ns: packet.termination_time.as_ref().and_then(from_proto) });
-        Arc::make_mut(&mut self.info).end_offsets = offsets_from_wire(packet.topic_partition_offsets);
+        Arc::make_mut(&mut self.info).end_offsets = names.offsets(packet.topic_partition_offsets);
         self.set_end();
         *before != *self.info
     }
@@ -229,8 +229,4 @@ impl Entry {
             None => info.ended_ns = self.announced_end_ns,
         }
     }
-}
-
-fn offsets_from_wire(wire: BTreeMap<String, i64>) -> Offsets {
-    wire.into_iter().map(|(key, offset)| (Layout::parse_offset_key(&key), offset)).collect()
 }

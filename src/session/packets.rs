@@ -8,7 +8,8 @@ use prost::Message;
 use uuid::Uuid;
 
 use super::{Offsets, SessionInfo};
-use crate::proto::open_data::{EndOfSessionPacket, NewSessionPacket, Packet, SessionInfoPacket};
+use crate::packet::{Envelope, PacketType};
+use crate::proto::open_data::{EndOfSessionPacket, NewSessionPacket, SessionInfoPacket};
 use crate::time::{duration_to_proto, to_proto};
 use crate::topic::Layout;
 
@@ -68,7 +69,7 @@ pub fn new_session_packet(key: &str, new: &NewSession, start_offsets: &Offsets, 
         session_info: Some(session_info),
         creation_time,
     };
-    packet("NewSession", key, &content)
+    packet(PacketType::NewSession, key, &content)
 }
 
 /// The packet that ends a session. `end_offsets` are the ends of its streams after everything was acknowledged.
@@ -85,7 +86,7 @@ pub fn end_of_session_packet(
         topic_partition_offsets: offsets_on_the_wire(data_source, end_offsets, layout),
         termination_time: Some(to_proto(ended_ns)),
     };
-    packet("EndOfSession", key, &content)
+    packet(PacketType::EndOfSession, key, &content)
 }
 
 /// The packet that updates a session: its whole state, not a difference.
@@ -103,7 +104,7 @@ pub fn session_info_packet(info: &SessionInfo) -> Vec<u8> {
         // A live session has no end to tell, whatever an earlier packet announced.
         termination_time: info.ended_ns.filter(|_| info.ended).map(to_proto),
     };
-    packet("SessionInfo", &info.key, &content)
+    packet(PacketType::SessionInfo, &info.key, &content)
 }
 
 fn offsets_on_the_wire(data_source: &str, offsets: &Offsets, layout: &Layout) -> BTreeMap<String, i64> {
@@ -114,21 +115,16 @@ fn offsets_on_the_wire(data_source: &str, offsets: &Offsets, layout: &Layout) ->
     wire
 }
 
-fn packet(kind: &str, key: &str, content: &impl Message) -> Vec<u8> {
-    Packet {
-        r#type: kind.to_owned(),
-        session_key: key.to_owned(),
-        is_essential: false,
-        content: content.encode_to_vec(),
-        id: 0,
-    }
-    .encode_to_vec()
+fn packet(kind: PacketType, key: &str, content: &impl Message) -> Vec<u8> {
+    let content = content.encode_to_vec();
+    Envelope { type_name: kind.name(), session_key: key, is_essential: false, content: &content, id: 0 }.encode()
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
+    use crate::proto::open_data::Packet;
 
     #[test]
     fn conformance_6_new_session_keys_parse_as_guid() {
@@ -144,7 +140,7 @@ mod tests {
     fn conformance_5_a_new_session_names_main_essentials_and_each_stream() {
         let layout = Layout::default();
         let new = NewSession { data_source: "Car".into(), utc_offset_ns: Some(-1), ..NewSession::default() };
-        let offsets = Offsets::from([(("Data.Car".into(), 0), 10), (("Data.Car.S1".into(), 0), 4)]);
+        let offsets = Offsets::from_iter([(("Data.Car", 0), 10), (("Data.Car.S1", 0), 4)]);
         let outer = Packet::decode(new_session_packet("k", &new, &offsets, &layout).as_slice()).unwrap();
         assert_eq!((outer.r#type.as_str(), outer.session_key.as_str()), ("NewSession", "k"));
         assert!(!outer.is_essential && outer.id == 0);

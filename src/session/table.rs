@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use prost::Message;
-
 use super::merge::{Entry, Position};
+use super::offsets::TopicNames;
 use super::{Record, SessionChange, SessionInfo};
-use crate::proto::open_data::{EndOfSessionPacket, NewSessionPacket, Packet, SessionInfoPacket};
+use crate::error::Result;
+use crate::packet::{Envelope, PacketType, decode_message};
+use crate::proto::open_data::{EndOfSessionPacket, NewSessionPacket, SessionInfoPacket};
 
 /// How many sessions without a `NewSession` are kept, and how many bytes of their records. Either they were overtaken,
 /// then it comes soon, or retention has erased it, then they are forgotten, oldest first.
@@ -44,6 +45,7 @@ pub struct SessionTable {
     orphans_seen: u64,
     /// Associate keys that no session has yet, and the sessions that name them.
     awaited: HashMap<String, Vec<String>>,
+    topic_names: TopicNames,
     ignored: Ignored,
 }
 
@@ -85,32 +87,29 @@ impl SessionTable {
         }
     }
 
-    fn decode_and_apply(
-        &mut self,
-        record: &Record<'_>,
-        kafka_key: &[u8],
-        value: &[u8],
-    ) -> Result<Vec<SessionChange>, prost::DecodeError> {
+    fn decode_and_apply(&mut self, record: &Record<'_>, kafka_key: &[u8], value: &[u8]) -> Result<Vec<SessionChange>> {
         let at = Position { partition: record.partition, offset: record.offset, timestamp_ms: record.timestamp_ms };
-        let packet = Packet::decode(value)?;
-        let key = match (packet.session_key.as_str(), std::str::from_utf8(kafka_key)) {
-            ("", Ok(key)) => key,
-            (key, _) => key,
-        };
-        let kind = packet.r#type.strip_suffix("Packet").unwrap_or(&packet.r#type);
-        if !matches!(kind, "NewSession" | "SessionInfo" | "EndOfSession") {
+        let envelope = Envelope::peek(value)?;
+        let kind = PacketType::parse(envelope.type_name);
+        if !matches!(kind, PacketType::NewSession | PacketType::SessionInfo | PacketType::EndOfSession) {
             self.ignored.other_types += 1;
             return Ok(self.pass_over(record, "its type has nothing to do with sessions"));
         }
+        let key = match envelope.session_key {
+            "" => std::str::from_utf8(kafka_key).unwrap_or_default(),
+            key => key,
+        };
         if key.is_empty() {
             self.ignored.without_key += 1;
             return Ok(self.pass_over(record, "it has no session key"));
         }
-        let content = &*packet.content;
+        let bytes = value.len();
         Ok(match kind {
-            "NewSession" => self.start(key, NewSessionPacket::decode(content)?, at),
-            "SessionInfo" => self.change(key, Change::Update(SessionInfoPacket::decode(content)?), at, value.len()),
-            _ => self.change(key, Change::End(EndOfSessionPacket::decode(content)?), at, value.len()),
+            PacketType::NewSession => self.start(key, decode_message(kind, envelope.content)?, at),
+            PacketType::SessionInfo => {
+                self.change(key, Change::Update(decode_message(kind, envelope.content)?), at, bytes)
+            }
+            _ => self.change(key, Change::End(decode_message(kind, envelope.content)?), at, bytes),
         })
     }
 
@@ -128,7 +127,7 @@ impl SessionTable {
             None => Entry::new(key),
         };
         entry.seen(at);
-        entry.start(packet, at, self.sessions.len() as u64);
+        entry.start(packet, at, self.sessions.len() as u64, &mut self.topic_names);
         let info = Arc::clone(entry.info());
         let mut changes = vec![SessionChange::Started(entry.info_before_end())];
         self.sessions.insert(key.to_owned(), entry);
@@ -153,7 +152,7 @@ impl SessionTable {
         let before = Arc::clone(entry.info());
         let changed = match change {
             Change::Update(packet) => entry.update(packet, at),
-            Change::End(packet) => entry.finish(packet, at),
+            Change::End(packet) => entry.finish(packet, at, &mut self.topic_names),
         };
         if !changed {
             return Vec::new();
@@ -179,7 +178,7 @@ impl SessionTable {
             orphan.entry.seen(at);
             match change {
                 Change::Update(packet) => orphan.entry.update(packet, at),
-                Change::End(packet) => orphan.entry.finish(packet, at),
+                Change::End(packet) => orphan.entry.finish(packet, at, &mut self.topic_names),
             };
             orphan.bytes += bytes;
             self.orphan_bytes += bytes;
@@ -279,11 +278,13 @@ impl SessionTable {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
+    use crate::proto::open_data::Packet;
     use crate::session::{NewSession, Offsets, end_of_session_packet, new_session_packet, session_info_packet};
     use crate::topic::Layout;
     use SessionChange::{Associated, Ended, Started, Updated};
     use proptest::collection::{btree_map, vec};
     use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+    use prost::Message;
 
     /// A record as it lies on the topic.
     #[derive(Debug, Clone)]
@@ -386,8 +387,8 @@ mod tests {
         assert!(session.ended);
         assert_eq!((session.kind.as_str(), session.version, session.identifier.as_str()), ("Session", 2, "Race"));
         assert_eq!(session.associates, ["a", "b"]);
-        assert_eq!(session.start_offsets, Offsets::from([(("Default".into(), 0), 10)]));
-        assert_eq!(session.end_offsets, Offsets::from([(("Data.Car".into(), 0), 20)]));
+        assert_eq!(session.start_offsets, Offsets::from_iter([(("Default", 0), 10)]));
+        assert_eq!(session.end_offsets, Offsets::from_iter([(("Data.Car", 0), 20)]));
         assert_eq!(session.created_ns, Some(1_000_000_000), "the time of its record");
 
         // Then a session of our own, from creation to end.
@@ -455,7 +456,7 @@ mod tests {
         topic.new_session("k", &[]).end("k", 10).end("k", 99);
         let (table, changes) = topic.replay();
         assert_eq!(told(&changes), ["started k", "ended k"]);
-        assert_eq!(table.get("k").unwrap().end_offsets[&("Data.Car".to_owned(), 0)], 10);
+        assert_eq!(table.get("k").unwrap().end_offsets.get(&("Data.Car", 0)), Some(&10));
         assert!(table.live().is_empty());
         topic.info("k", info("late"));
         assert_eq!(told(&topic.replay().1), ["started k", "ended k", "updated k"]);
@@ -464,15 +465,19 @@ mod tests {
     #[test]
     fn what_overtakes_the_start_of_a_session_is_applied_when_it_starts() {
         let mut topic = Topic::default();
-        topic.info("k", info("Race")).end("k", 10);
+        let details = |value: &str| BTreeMap::from([("weather".to_owned(), value.to_owned())]);
+        topic.info("k", SessionInfoPacket { details: details("rain"), ..info("Race") }).end("k", 10);
         let (table, changes) = topic.replay();
         assert!(changes.is_empty() && table.is_empty() && table.get("k").is_none(), "without a start it is not listed");
-        topic.new_session("k", &["b"]).new_session("b", &[]);
+        let session_info = Some(SessionInfoPacket { details: details("dry"), ..associates(&["b"]) });
+        let new = NewSessionPacket { data_source: "Car".into(), session_info, ..Default::default() };
+        topic.packet("NewSession", "k", &new).new_session("b", &[]);
         let (table, changes) = topic.replay();
         assert_eq!(told(&changes), ["started k", "ended k", "started b", "associated k b"]);
         let session = table.get("k").unwrap();
         assert!(session.ended);
         assert_eq!((session.identifier.as_str(), session.data_source.as_str()), ("Race", "Car"));
+        assert_eq!(session.details, details("rain"));
         assert!(matches!(&changes[0], Started(info) if info.end_offsets.is_empty() && info.identifier == "Race"));
     }
 
@@ -498,7 +503,8 @@ mod tests {
             packet.encode_to_vec()
         };
         let good = packet("NewSessionPacket", "", b"");
-        let records: [(Option<&[u8]>, Option<&[u8]>); 7] = [
+        type Part<'a> = Option<&'a [u8]>;
+        let records: [(Part<'_>, Part<'_>); 7] = [
             (None, Some(&good)),
             (Some(b"k"), None),
             (Some(b"k"), Some(b"\xff\xff")),

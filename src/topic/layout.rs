@@ -277,7 +277,8 @@ impl Layout {
                 (stream != data_source).then_some(stream)?
             }
         };
-        (!stream.is_empty() && !stream.contains('.')).then_some(stream)
+        let placeable = self.kind == LayoutKind::Domain || stream != "essential";
+        (placeable && !stream.is_empty() && !stream.contains('.')).then_some(stream)
     }
 
     fn checked(&self, data_source: &str, topic: String) -> Result<String> {
@@ -457,6 +458,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn every_listed_stream_has_its_place_where_it_was_found(
+            topic in "(POC\\.)?(Data\\.)?(Car|Car2)?[.a]?(essential|Stream1|Car)?",
+            is_classic in any::<bool>(), is_b in any::<bool>(), in_domain in any::<bool>(),
+        ) {
+            let layout = Layout {
+                kind: if is_classic { LayoutKind::Classic } else { LayoutKind::Domain },
+                domain: if in_domain { "POC".into() } else { String::new() },
+                form: if is_b { NamedStreamForm::B } else { NamedStreamForm::A },
+                ..Layout::default()
+            };
+            for stream in layout.streams_of("Car", [topic.as_str()]) {
+                prop_assert_eq!(layout.place("Car", &stream).map(|place| place.topic), Ok(topic.clone()));
+            }
+        }
+
         #[test]
         fn the_label_of_a_place_is_the_stream_that_was_placed(
             source in "[A-Za-z0-9_-]{1,12}", stream in "[A-Za-z0-9_-]{0,12}", prefix in "[A-Za-z]{0,5}",
