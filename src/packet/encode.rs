@@ -476,3 +476,6 @@ pub fn fixed_bytes(format: &FormatRef<'_>, columns: &[ColumnRef<'_>]) -> usize {
     // Start time, interval or the header of intervals or timestamps, and two headers per column.
     format_len(format) + 9 + 6 + 12 * columns.len()
 }
+
+#[cfg(test)]
+mod tests;
