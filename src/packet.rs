@@ -4,13 +4,17 @@
 //! what is written here is byte for byte what it would write for the same message.
 
 mod columns;
+mod decode;
 mod encode;
 mod envelope;
 mod message;
 mod packet_type;
+#[cfg(test)]
+mod samples_for_tests;
 mod wire;
 
 pub use columns::{Column, ColumnRef, FormatRef, SampleFormat, Samples, Strided, Timebase, Values, ValuesRef, status};
+pub use decode::decode_samples;
 pub use encode::{
     bytes_per_row, encode_periodic, encode_rows, encode_synchro, fixed_bytes, periodic_len, rows_len, synchro_len,
 };

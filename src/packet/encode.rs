@@ -218,14 +218,14 @@ fn put_start(out: &mut Vec<u8>, start_ns: u64) {
 
 /// Refuses columns that do not belong together: another number than the format names, or another length.
 fn check(format: &FormatRef<'_>, columns: &[ColumnRef<'_>], samples: usize, unit: &str) -> Result<()> {
-    if let FormatRef::Parameters(names) = format {
-        if names.len() != columns.len() {
-            return Err(Error::Invalid(format!(
-                "{} columns for a data format of {} parameters; give one column per parameter",
-                columns.len(),
-                names.len()
-            )));
-        }
+    if let FormatRef::Parameters(names) = format
+        && names.len() != columns.len()
+    {
+        return Err(Error::Invalid(format!(
+            "{} columns for a data format of {} parameters; give one column per parameter",
+            columns.len(),
+            names.len()
+        )));
     }
     for (index, column) in columns.iter().enumerate() {
         let length = column.values.len();
@@ -476,3 +476,6 @@ pub fn fixed_bytes(format: &FormatRef<'_>, columns: &[ColumnRef<'_>]) -> usize {
     // Start time, interval or the header of intervals or timestamps, and two headers per column.
     format_len(format) + 9 + 6 + 12 * columns.len()
 }
+
+#[cfg(test)]
+mod tests;

@@ -173,6 +173,13 @@ impl<'a> Reader<'a> {
         Ok(Reader { bytes: &self.bytes[..self.at], at: self.at - length, depth })
     }
 
+    /// A reader of the packed numbers that follow; this one continues after them.
+    #[inline]
+    pub(super) fn packed(&mut self) -> WireResult<Reader<'a>> {
+        let length = self.bytes()?.len();
+        Ok(Reader { bytes: &self.bytes[..self.at], at: self.at - length, depth: self.depth })
+    }
+
     /// Steps over a field nobody knows.
     pub(super) fn skip(&mut self, number: u32, wire: WireType) -> WireResult<()> {
         match wire {
