@@ -4,9 +4,15 @@ use crate::error::{Error, Result};
 pub struct Attached;
 impl Attached {
     /// address
-    pub fn address(&self) -> String { String::new() }
+    pub fn address(&self) -> String {
+        String::new()
+    }
 }
 /// is
-pub fn is_embedded_url(_s: &str) -> bool { false }
+pub fn is_embedded_url(_s: &str) -> bool {
+    false
+}
 /// attach
-pub fn attach(_s: &str) -> Result<Attached> { Err(Error::Embedded("not here".into())) }
+pub fn attach(_s: &str) -> Result<Attached> {
+    Err(Error::Embedded("not here".into()))
+}

@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::TopicPartition;
 use super::config::Settings;
 use super::context::Context;
-use super::TopicPartition;
 use crate::error::{Error, Result};
 use crate::topic;
 
@@ -102,10 +102,10 @@ impl Admin {
     /// # Errors
     /// As [`Admin::probe`].
     pub fn topics(&self, age: Duration) -> Result<Topics> {
-        if let Some((at, topics)) = self.topics.lock().as_ref() {
-            if at.elapsed() < age {
-                return Ok(topics.clone());
-            }
+        if let Some((at, topics)) = self.topics.lock().as_ref()
+            && at.elapsed() < age
+        {
+            return Ok(topics.clone());
         }
         self.probe()
     }

@@ -102,7 +102,9 @@ impl Security {
                 },
             };
             let (Some(user), Some(password)) = (user, password) else {
-                return Err(Error::Config(format!("security protocol {protocol} needs sasl_username and sasl_password")));
+                return Err(Error::Config(format!(
+                    "security protocol {protocol} needs sasl_username and sasl_password"
+                )));
             };
             properties.push(("sasl.mechanism", mechanism.to_string()));
             properties.push(("sasl.username", user));
@@ -152,13 +154,21 @@ fn is_secret(key: &str) -> bool {
 }
 
 /// Consumer properties that belong to the reader, not to a file of overrides.
-const READERS_OWN: [&str; 6] =
-    ["bootstrap.servers", "group.id", "auto.offset.reset", "enable.partition.eof", "enable.auto.offset.store", "enable.auto.commit"];
+const READERS_OWN: [&str; 6] = [
+    "bootstrap.servers",
+    "group.id",
+    "auto.offset.reset",
+    "enable.partition.eof",
+    "enable.auto.offset.store",
+    "enable.auto.commit",
+];
 
 impl Settings {
     fn base(&self) -> Result<ClientConfig> {
         if self.brokers.trim().is_empty() {
-            return Err(Error::Config("no broker given; use host:port, or embedded:// for a broker started here".into()));
+            return Err(Error::Config(
+                "no broker given; use host:port, or embedded:// for a broker started here".into(),
+            ));
         }
         let mut config = ClientConfig::new();
         config

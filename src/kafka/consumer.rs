@@ -198,7 +198,11 @@ impl Consumer {
     ///
     /// # Errors
     /// [`Error::Kafka`] when the coordinator refuses or does not answer.
-    pub fn committed(&self, places: &[TopicPartition], timeout: Duration) -> Result<Vec<(TopicPartition, Option<i64>)>> {
+    pub fn committed(
+        &self,
+        places: &[TopicPartition],
+        timeout: Duration,
+    ) -> Result<Vec<(TopicPartition, Option<i64>)>> {
         let list = self
             .inner
             .committed_offsets(partitions(places), timeout)
@@ -335,7 +339,14 @@ impl Consumer {
         }
     }
 
-    fn report(&self, code: RDKafkaRespErr, reason: String, topic: Option<String>, fatal: bool, sink: &mut dyn FnMut(Event<'_>)) {
+    fn report(
+        &self,
+        code: RDKafkaRespErr,
+        reason: String,
+        topic: Option<String>,
+        fatal: bool,
+        sink: &mut dyn FnMut(Event<'_>),
+    ) {
         use rdkafka::ClientContext as _;
         let error = KafkaError::MessageConsumption(code.into());
         // Remembered and passed on to the log there, once.
@@ -362,7 +373,8 @@ unsafe fn deliver(message: &rdk::rd_kafka_message_t, sink: &mut dyn FnMut(Event<
                 sink(Event::End { topic, partition: message.partition, offset: message.offset });
                 return;
             }
-            let error = kafka_error(format!("reading topic '{topic}'"), &KafkaError::MessageConsumption(message.err.into()));
+            let error =
+                kafka_error(format!("reading topic '{topic}'"), &KafkaError::MessageConsumption(message.err.into()));
             sink(Event::Error { error, topic: Some(topic.to_string()), fatal: false });
             return;
         }

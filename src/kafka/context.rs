@@ -34,9 +34,10 @@ impl Context {
     }
 
     fn remember(&self, text: &str) {
-        let refused = ["SSL handshake failed", "SASL", "Authentication", "authentication", "possibly connecting to SSL"]
-            .iter()
-            .any(|sign| text.contains(sign));
+        let refused =
+            ["SSL handshake failed", "SASL", "Authentication", "authentication", "possibly connecting to SSL"]
+                .iter()
+                .any(|sign| text.contains(sign));
         let mut problem = self.problem.lock();
         // A refusal explains more than the disconnect that follows it.
         if problem.as_ref().is_none_or(|old| !old.refused || refused) {
@@ -86,7 +87,10 @@ impl ClientContext for Context {
             return;
         }
         match level {
-            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error
+            RDKafkaLogLevel::Emerg
+            | RDKafkaLogLevel::Alert
+            | RDKafkaLogLevel::Critical
+            | RDKafkaLogLevel::Error
             | RDKafkaLogLevel::Warning => {
                 self.remember(text);
                 if self.is_news(text) {

@@ -330,7 +330,14 @@ impl Outbox {
     ///
     /// # Errors
     /// As [`Outbox::send`]; [`Error::Timeout`] and [`Error::Kafka`] when it was not acknowledged.
-    pub fn send_and_wait(&self, what: &str, targets: &[Target<'_>], key: &[u8], payload: &[u8], timeout: Duration) -> Result<()> {
+    pub fn send_and_wait(
+        &self,
+        what: &str,
+        targets: &[Target<'_>],
+        key: &[u8],
+        payload: &[u8],
+        timeout: Duration,
+    ) -> Result<()> {
         let (waiter, outcome) = crossbeam_channel::bounded(1);
         self.post(targets, key, payload, timeout, Some(waiter))?;
         match outcome.recv_timeout(timeout) {
@@ -404,7 +411,10 @@ impl Outbox {
                 Ok(()) => return Ok(()),
                 Err((error, back)) => {
                     if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-                        return Err((kafka_error(format!("writing to topic '{}'", target.topic), &error), back.delivery_opaque));
+                        return Err((
+                            kafka_error(format!("writing to topic '{}'", target.topic), &error),
+                            back.delivery_opaque,
+                        ));
                     }
                     if begin.elapsed() >= patience || self.closed.load(Ordering::Acquire) {
                         let hint = "the broker takes packets more slowly than they are written, or is not reachable";

@@ -143,7 +143,10 @@ impl Client {
     /// Learns the form of named streams from the offsets in existing sessions, unless it was chosen.
     fn learn_form(&self) -> Result<()> {
         let layout = self.layout();
-        if self.inner.choice.1.is_some() || layout.kind != LayoutKind::Domain || layout.strategy == Strategy::PartitionBased {
+        if self.inner.choice.1.is_some()
+            || layout.kind != LayoutKind::Domain
+            || layout.strategy == Strategy::PartitionBased
+        {
             return Ok(());
         }
         if !self.inner.directory.refresh_sessions()? {
@@ -405,7 +408,12 @@ impl Client {
         self.resolve(data_source, id, |table| table.event(id))
     }
 
-    fn resolve<T>(&self, data_source: &str, id: u64, look: impl Fn(&crate::format::FormatTable) -> Option<T>) -> Result<T> {
+    fn resolve<T>(
+        &self,
+        data_source: &str,
+        id: u64,
+        look: impl Fn(&crate::format::FormatTable) -> Option<T>,
+    ) -> Result<T> {
         self.open()?;
         if let Some(found) = self.inner.directory.formats(data_source, &look).flatten() {
             return Ok(found);
@@ -477,7 +485,10 @@ impl Client {
     pub fn resume_session(&self, key: &str) -> Result<SessionWriter> {
         let info = self.session(key)?;
         if info.ended {
-            return Err(Error::Session { key: key.into(), reason: "has ended and cannot be taken up again; create a new one".into() });
+            return Err(Error::Session {
+                key: key.into(),
+                reason: "has ended and cannot be taken up again; create a new one".into(),
+            });
         }
         SessionWriter::begin(self.clone(), info)
     }
@@ -495,10 +506,6 @@ impl Client {
         readers.retain(|known| known.strong_count() > 0);
         readers.push(reader.downgrade());
         Ok(reader)
-    }
-
-    pub(crate) fn ensure_layout(&self) -> Result<()> {
-        self.look_for_layout()
     }
 
     /// Delivers what was written, stops all readers, lets go of the broker. Further calls return at once.

@@ -57,7 +57,12 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    pub(crate) fn start(settings: &Settings, admin: Arc<Admin>, layout: Arc<Mutex<Layout>>, timeout: Duration) -> Result<Self> {
+    pub(crate) fn start(
+        settings: &Settings,
+        admin: Arc<Admin>,
+        layout: Arc<Mutex<Layout>>,
+        timeout: Duration,
+    ) -> Result<Self> {
         let shared = Arc::new(Shared {
             consumer: Consumer::new(settings, None)?,
             admin,
@@ -90,7 +95,12 @@ impl Directory {
     /// Reads the definitions of a data source up to the end they have now.
     pub(crate) fn refresh_formats(&self, data_source: &str) -> Result<()> {
         let topic = self.shared.layout.lock().essentials(data_source)?;
-        self.shared.state.lock().formats.entry(data_source.to_string()).or_insert_with(|| FormatTable::new(data_source));
+        self.shared
+            .state
+            .lock()
+            .formats
+            .entry(data_source.to_string())
+            .or_insert_with(|| FormatTable::new(data_source));
         self.refresh(&topic, &Role::Formats(data_source.to_string())).map(|_| ())
     }
 
@@ -224,8 +234,7 @@ impl Shared {
         let Some(count) = topics.get(&topic) else { return };
         for partition in 0..*count {
             let place = TopicPartition::new(topic.as_str(), partition);
-            let followed =
-                self.admin.watermarks(&place).and_then(|(low, _)| self.follow(&place, low, &Role::Sessions));
+            let followed = self.admin.watermarks(&place).and_then(|(low, _)| self.follow(&place, low, &Role::Sessions));
             if let Err(error) = followed {
                 log::warn!("cannot follow '{topic}' yet: {error}");
             }

@@ -70,6 +70,15 @@ struct StreamState {
     completed: bool,
 }
 
+/// Where to begin with a partition for a session.
+struct Beginning {
+    place: TopicPartition,
+    stream: Arc<str>,
+    start: i64,
+    /// The partition's end at this time.
+    high: i64,
+}
+
 /// A session being read.
 struct Active {
     info: Arc<SessionInfo>,
@@ -203,10 +212,10 @@ impl Feed {
             self.core.queue.fail(error);
         }
         self.pass_on();
-        if self.grouped {
-            if let Err(error) = self.consumer.commit() {
-                log::warn!("the group's last offsets were not committed: {error}");
-            }
+        if self.grouped
+            && let Err(error) = self.consumer.commit()
+        {
+            log::warn!("the group's last offsets were not committed: {error}");
         }
         self.core.queue.finish();
     }
@@ -288,8 +297,13 @@ impl Feed {
     }
 
     fn pause(&mut self, on: bool) {
-        let places: Vec<TopicPartition> =
-            self.slots.values().flat_map(HashMap::values).filter_map(|slot| self.parts.get(*slot)).map(|part| part.place.clone()).collect();
+        let places: Vec<TopicPartition> = self
+            .slots
+            .values()
+            .flat_map(HashMap::values)
+            .filter_map(|slot| self.parts.get(*slot))
+            .map(|part| part.place.clone())
+            .collect();
         match self.consumer.pause(&places, on) {
             Ok(()) => self.paused = on,
             Err(error) => log::warn!("{error}"),
@@ -356,8 +370,8 @@ impl Feed {
         Ok(())
     }
 
-    /// Where to begin with each of a session's partitions that is not taken yet: place, stream, start, present end.
-    fn starts(&self, active: &Active, topics: &Topics) -> Result<Vec<(TopicPartition, Arc<str>, i64, i64)>> {
+    /// Where to begin with each of a session's partitions that is not taken yet.
+    fn starts(&self, active: &Active, topics: &Topics) -> Result<Vec<Beginning>> {
         let layout = self.client.layout();
         let info = &active.info;
         let admin = &self.client.inner.admin;
@@ -367,7 +381,7 @@ impl Feed {
                 continue;
             }
             let (low, high) = admin.watermarks(&place)?;
-            let recorded = info.start_offsets.get(&(place.topic.to_string(), place.partition)).copied();
+            let recorded = info.start_offsets.get(&(place.topic.clone(), place.partition)).copied();
             let mut start = recorded.unwrap_or(0);
             if active.at_edge {
                 start = high;
@@ -387,13 +401,13 @@ impl Feed {
                     Printable(&info.key)
                 );
             }
-            starts.push((place, stream, start.clamp(low, high), high));
+            starts.push(Beginning { place, stream, start: start.clamp(low, high), high });
         }
         Ok(starts)
     }
 
-    fn add(&mut self, active: &mut Active, starts: Vec<(TopicPartition, Arc<str>, i64, i64)>) -> Result<()> {
-        for (place, stream, start, high) in starts {
+    fn add(&mut self, active: &mut Active, starts: Vec<Beginning>) -> Result<()> {
+        for Beginning { place, stream, start, high } in starts {
             let slot = match self.slot(&place.topic, place.partition) {
                 Some(slot) => {
                     self.go_back(slot, start)?;
@@ -568,7 +582,9 @@ impl Feed {
             let start = match stored {
                 Some(stored) => {
                     if stored < low || stored > high {
-                        log::warn!("the group's offset {stored} lies outside {place} ({low} to {high}); going on at the nearest");
+                        log::warn!(
+                            "the group's offset {stored} lies outside {place} ({low} to {high}); going on at the nearest"
+                        );
                     }
                     stored.clamp(low, high)
                 }
@@ -602,7 +618,7 @@ impl Feed {
 
     /// The first offset that a session being read wants from a partition.
     fn earliest_wanted(&self, place: &TopicPartition) -> Option<i64> {
-        let key = (place.topic.to_string(), place.partition);
+        let key = (place.topic.clone(), place.partition);
         let from = self.sessions.values().filter(|active| !active.at_edge);
         from.map(|active| active.info.start_offsets.get(&key).copied().unwrap_or(0)).min()
     }
@@ -695,8 +711,7 @@ impl Feed {
             payload: Bytes::copy_from_slice(value),
         }));
         if let Some(cursor) = cursor {
-            self.out
-                .push(Item::CoverageCursor { session: reference.clone(), time_ns: cursor.coverage_cursor_time });
+            self.out.push(Item::CoverageCursor { session: reference.clone(), time_ns: cursor.coverage_cursor_time });
         }
     }
 
@@ -734,7 +749,7 @@ impl Feed {
         let parts = &self.parts;
         for (slot, place) in &mut active.places {
             let Some(part) = parts.get(*slot) else { continue };
-            let recorded = active.info.end_offsets.get(&(part.place.topic.to_string(), part.place.partition)).copied();
+            let recorded = active.info.end_offsets.get(&(part.place.topic.clone(), part.place.partition)).copied();
             let high = if was_live {
                 match admin.watermarks(&part.place) {
                     Ok((_, high)) => high,
@@ -769,7 +784,8 @@ impl Feed {
         for (name, state) in &mut active.streams {
             if state.started && !state.completed && !open.contains(name) {
                 state.completed = true;
-                self.out.push(Item::StreamCompleted(StreamRef { session: active.reference.clone(), stream: name.clone() }));
+                self.out
+                    .push(Item::StreamCompleted(StreamRef { session: active.reference.clone(), stream: name.clone() }));
             }
         }
         open.is_empty()
@@ -801,7 +817,8 @@ impl Feed {
         let Some(active) = self.sessions.get(key) else { return };
         for (name, state) in &active.streams {
             if state.started && !state.completed {
-                self.out.push(Item::StreamCompleted(StreamRef { session: active.reference.clone(), stream: name.clone() }));
+                self.out
+                    .push(Item::StreamCompleted(StreamRef { session: active.reference.clone(), stream: name.clone() }));
             }
         }
         if by == Completion::Inactivity {

@@ -32,7 +32,8 @@ pub(crate) fn places(
     let wanted = |stream: &str| {
         let excluded = options.excluded_streams.iter().any(|name| name == stream);
         let main = stream.is_empty() && !options.exclude_main;
-        let named = !stream.is_empty() && (options.streams.is_empty() || options.streams.iter().any(|name| name == stream));
+        let named =
+            !stream.is_empty() && (options.streams.is_empty() || options.streams.iter().any(|name| name == stream));
         // The main stream counts as listed unless it is excluded; listing it by its empty name changes nothing.
         !excluded && (main || named)
     };
@@ -54,10 +55,11 @@ pub(crate) fn places(
     // A session's own offsets name its streams even where the layout's form cannot list them.
     let offsets = info.into_iter().flat_map(|info| info.start_offsets.keys().chain(info.end_offsets.keys()));
     for (topic, partition) in offsets {
-        if let Some(label) = layout.stream_label(source, topic, *partition) {
-            if !label.is_empty() && !streams.contains(&label) {
-                streams.push(label);
-            }
+        if let Some(label) = layout.stream_label(source, topic, *partition)
+            && !label.is_empty()
+            && !streams.contains(&label)
+        {
+            streams.push(label);
         }
     }
     for name in options.streams.iter().filter(|name| !name.is_empty()) {
@@ -74,10 +76,10 @@ pub(crate) fn places(
                 NamedStreamForm::B => NamedStreamForm::A,
             };
             let other = Layout { form, ..layout.clone() };
-            if options.streams.contains(stream) {
-                if let Ok(place) = other.place(source, stream) {
-                    topic = place.topic;
-                }
+            if options.streams.contains(stream)
+                && let Ok(place) = other.place(source, stream)
+            {
+                topic = place.topic;
             }
         }
         all_of(&topic, stream);

@@ -26,7 +26,7 @@ use crate::time::{LONGEST_INTERVAL_NS, now_ns, to_proto};
 use crate::topic::{self, LayoutKind};
 
 /// The detail that tells why a session ended by an exception.
-pub const END_REASON: &str = "telewire.end_reason";
+pub(super) const END_REASON: &str = "telewire.end_reason";
 
 /// Bytes that a packet's envelope takes beside its content and key.
 const ENVELOPE: usize = 128;
@@ -521,9 +521,9 @@ impl StreamWriter {
                      write a new packet after the gap, or write rows"
                 ))
             })?);
-            time = time
-                .checked_add(*interval)
-                .ok_or_else(|| Error::Invalid(format!("interval {index} leads beyond the largest time, {} ns", u64::MAX)))?;
+            time = time.checked_add(*interval).ok_or_else(|| {
+                Error::Invalid(format!("interval {index} leads beyond the largest time, {} ns", u64::MAX))
+            })?;
             starts.push(time);
         }
         let samples = columns.first().map_or(0, |column| column.values.len());

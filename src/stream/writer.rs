@@ -106,7 +106,14 @@ impl Sender {
     }
 
     /// Packets that are known to be well formed.
-    pub(crate) fn send(&self, data_source: &str, stream: &str, key: &str, packet: &[u8], essential: bool) -> Result<Ticket> {
+    pub(crate) fn send(
+        &self,
+        data_source: &str,
+        stream: &str,
+        key: &str,
+        packet: &[u8],
+        essential: bool,
+    ) -> Result<Ticket> {
         let route = self.route(data_source, stream)?;
         let data = Target { topic: &route.topic, partition: Some(route.partition) };
         if !essential {
@@ -117,7 +124,13 @@ impl Sender {
     }
 
     /// An essential packet to the main stream, acknowledged on return.
-    pub(crate) fn send_essential_and_wait(&self, what: &str, data_source: &str, key: &str, packet: &[u8]) -> Result<()> {
+    pub(crate) fn send_essential_and_wait(
+        &self,
+        what: &str,
+        data_source: &str,
+        key: &str,
+        packet: &[u8],
+    ) -> Result<()> {
         let route = self.route(data_source, "")?;
         let targets = [
             Target { topic: &route.essentials, partition: route.essentials_partition },
