@@ -389,9 +389,7 @@ def running(options: Sequence[str] = ()) -> Iterator[Broker]:
     """
     command = [sys.executable, str(Path(__file__).resolve()), "serve", *options]
     # A session of its own: Ctrl-C in a terminal reaches the starter only, which then closes the pipe.
-    child = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert child.stdin is not None and child.stdout is not None
     try:
         line = child.stdout.readline()
@@ -417,7 +415,9 @@ def run(command: Sequence[str], options: Sequence[str]) -> int:
 def foreground(options: Sequence[str]) -> int:
     """Run a broker until Ctrl-C, or until it ends by itself."""
     with running(options) as broker:
-        print(f"Apache Kafka {broker.version} is ready at {broker.address} (data in {broker.folder}, removed at the end)")
+        print(
+            f"Apache Kafka {broker.version} is ready at {broker.address} (data in {broker.folder}, removed at the end)"
+        )
         print(f"  export TELEWIRE_BROKER={broker.address}         # for the telewire command and telewire.connect()")
         print(f"  export TELEWIRE_TEST_BROKERS={broker.address}   # for cargo test and pytest")
         print("Ctrl-C ends it.", flush=True)
