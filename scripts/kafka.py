@@ -107,7 +107,21 @@ class Broker:
     """Version of Apache Kafka."""
 
 
-# ---------------------------------------------------------------------------------------------------------------- jars
+@dataclass(frozen=True)
+class Options:
+    """What a broker is started with."""
+
+    port: int
+    """Port for clients, 0 for a free one."""
+    settings: Sequence[str]
+    """`NAME=VALUE` of the broker, over the ones here."""
+    jvm: Sequence[str]
+    """Options of the JVM, after the ones here."""
+    deadline_s: float
+    """Longest time to get ready."""
+
+
+# The jars.
 
 
 def cache_folder() -> Path:
@@ -179,10 +193,10 @@ def find_java() -> str:
     return java
 
 
-# -------------------------------------------------------------------------------------------------------- serve (child)
+# The supervisor: `serve`.
 
 
-def serve(port: int, settings: Sequence[str], jvm: Sequence[str], deadline_s: float) -> int:
+def serve(options: Options) -> int:
     """Run a broker until standard input closes, the parent is gone, a signal comes, or the JVM ends by itself."""
     parent = os.getppid()
     signals = _signal_pipe()
@@ -197,7 +211,7 @@ def serve(port: int, settings: Sequence[str], jvm: Sequence[str], deadline_s: fl
             def gone() -> bool:
                 return _must_stop(signals, parent, 0.05)
 
-            process, address = _start(folder, java, jars, port, (settings, jvm), deadline_s, gone)
+            process, address = _start(folder, java, jars, options, gone)
             broker = Broker(address, process.pid, str(folder), str(jars), java, KAFKA_VERSION)
             print(json.dumps(asdict(broker)), flush=True)
             while not _must_stop(signals, parent, 0.5):
@@ -237,44 +251,46 @@ def _must_stop(signals: int, parent: int, wait_s: float) -> bool:
 
 
 def _start(
-    folder: Path,
-    java: str,
-    jars: Path,
-    port: int,
-    options: tuple[Sequence[str], Sequence[str]],
-    deadline_s: float,
-    gone: Callable[[], bool],
+    folder: Path, java: str, jars: Path, options: Options, gone: Callable[[], bool]
 ) -> tuple[subprocess.Popen[bytes], str]:
-    """Format the log folder and start the JVM; another process may take a free port first, then try others."""
-    settings, jvm = options
-    end = time.monotonic() + deadline_s
+    """Format the log folder and start the JVM; when another process was faster to a free port, try others."""
+    end = time.monotonic() + options.deadline_s
+    configuration = folder / "server.properties"
+    logging = folder / "log4j2.properties"
+    logging.write_text(LOG4J)
+    base = [java, *JVM_OPTIONS, *options.jvm, f"-Dlog4j2.configurationFile={logging}", "-cp", f"{jars}/*"]
     for attempt in (1, 2, 3):
-        broker_port, controller_port = free_ports(port)
-        data = folder / f"data-{attempt}"
-        properties = folder / "server.properties"
-        properties.write_text(_properties(data, broker_port, controller_port, settings))
-        (folder / "log4j2.properties").write_text(LOG4J)
-        base = [java, *JVM_OPTIONS, *jvm, f"-Dlog4j2.configurationFile={folder}/log4j2.properties", "-cp", f"{jars}/*"]
+        port, controller_port = free_ports(options.port)
+        configuration.write_text(_properties(folder / f"data-{attempt}", port, controller_port, options.settings))
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        storage = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(properties)]
-        with open(folder / "kafka.log", "ab") as log:
+        storage = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(configuration)]
+        with open(folder / "kafka.log", "wb") as log:
             _finish_format(_spawn([*base, *storage], log), end, gone, folder)
-            process = _spawn([*base, "kafka.Kafka", str(properties)], log)
-        try:
-            while process.poll() is None:
-                if can_produce("127.0.0.1", broker_port):
-                    return process, f"127.0.0.1:{broker_port}"
-                if gone():
-                    raise KafkaError("asked to stop while Kafka was starting")
-                if time.monotonic() > end:
-                    raise KafkaError(f"Kafka was not ready within {deadline_s:g} s:\n{_tail(folder)}")
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
-        if "Address already in use" not in _tail(folder) or port:
+            process = _spawn([*base, "kafka.Kafka", str(configuration)], log)
+        if _ready(process, lambda: can_produce(port, cluster), end, gone, folder):  # noqa: B023  called in this round
+            return process, f"127.0.0.1:{port}"
+        if options.port or "Address already in use" not in (folder / "kafka.log").read_text(errors="replace"):
             break
     raise KafkaError(f"Kafka ended with code {process.returncode} while starting:\n{_tail(folder)}")
+
+
+def _ready(
+    process: subprocess.Popen[bytes], ready: Callable[[], bool], end: float, gone: Callable[[], bool], folder: Path
+) -> bool:
+    """Wait until the broker is ready; False when it ended by itself."""
+    try:
+        while process.poll() is None:
+            if ready():
+                return True
+            if gone():
+                raise KafkaError("asked to stop while Kafka was starting")
+            if time.monotonic() > end:
+                raise KafkaError(f"Kafka was not ready in time:\n{_tail(folder)}")
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return False
 
 
 def _finish_format(process: subprocess.Popen[bytes], end: float, gone: Callable[[], bool], folder: Path) -> None:
@@ -290,7 +306,11 @@ def _finish_format(process: subprocess.Popen[bytes], end: float, gone: Callable[
 def _spawn(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start a JVM: no terminal, output into the log, and (on Linux) dead when this process is."""
     return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, preexec_fn=_death_with_parent()
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        preexec_fn=_death_with_parent(),  # noqa: PLW1509  this process has one thread
     )
 
 
@@ -338,32 +358,46 @@ def _tail(folder: Path, lines: int = 30) -> str:
 
 
 def free_ports(wanted: int) -> tuple[int, int]:
-    """Return a port for clients (`wanted` unless 0) and one for the controller."""
+    """Return a port for clients (`wanted` unless 0) and one for the controller.
+
+    Raises:
+        KafkaError: when the wanted port is taken.
+    """
     with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            first.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            raise KafkaError(f"port {wanted} cannot be used ({error}); choose another, or 0 for a free one") from error
         second.bind(("127.0.0.1", 0))
-        return wanted or first.getsockname()[1], second.getsockname()[1]
+        return first.getsockname()[1], second.getsockname()[1]
 
 
-def can_produce(host: str, port: int, timeout_s: float = 2.0) -> bool:
-    """Whether the broker hands out a producer id: the last thing that an idempotent producer waits for."""
-    init_producer_id, version = 22, 0
-    client = b"telewire-ready"
-    header = struct.pack(">hhih", init_producer_id, version, 1, len(client)) + client
-    no_transaction, transaction_timeout_ms = -1, 1000
-    request = header + struct.pack(">hi", no_transaction, transaction_timeout_ms)
+def can_produce(port: int, cluster: str) -> bool:
+    """Whether the cluster answers there and hands out producer ids, the last thing an idempotent producer waits for."""
+    metadata, init_producer_id = 3, 22
+    no_topics = struct.pack(">i", 0)
+    no_transaction = struct.pack(">hi", -1, 1000)
     try:
-        with socket.create_connection((host, port), timeout_s) as connection:
-            connection.sendall(struct.pack(">i", len(request)) + request)
-            answer = b""
-            while len(answer) < 14:
-                if not (part := connection.recv(64)):
-                    return False
-                answer += part
+        with socket.create_connection(("127.0.0.1", port), 2.0) as connection:
+            # The id of the cluster: another broker may have taken this port since it was chosen.
+            if cluster.encode() not in _ask(connection, metadata, 2, no_topics):
+                return False
+            answer = _ask(connection, init_producer_id, 0, no_transaction)
     except OSError:
         return False
-    _size, correlation, _throttle_ms, error = struct.unpack(">iiih", answer[:14])
-    return bool(correlation == 1 and error == 0)
+    throttle_ms_and_error = struct.Struct(">ih")
+    return len(answer) >= throttle_ms_and_error.size and throttle_ms_and_error.unpack_from(answer)[1] == 0
+
+
+def _ask(connection: socket.socket, api: int, version: int, body: bytes) -> bytes:
+    """Send a request of Kafka's protocol and return the body of the answer."""
+    client = b"telewire-ready"
+    request = struct.pack(">hhih", api, version, 1, len(client)) + client + body
+    connection.sendall(struct.pack(">i", len(request)) + request)
+    with connection.makefile("rb") as answers:
+        size = answers.read(4)
+        return answers.read(int.from_bytes(size, "big"))[4:] if len(size) == 4 else b""
 
 
 def remove_orphans() -> None:
@@ -377,7 +411,7 @@ def remove_orphans() -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-# -------------------------------------------------------------------------------------------------------------- starter
+# Its starters: `run`, `foreground`.
 
 
 @contextmanager
@@ -390,7 +424,8 @@ def running(options: Sequence[str] = ()) -> Iterator[Broker]:
     command = [sys.executable, str(Path(__file__).resolve()), "serve", *options]
     # A session of its own: Ctrl-C in a terminal reaches the starter only, which then closes the pipe.
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    assert child.stdin is not None and child.stdout is not None
+    assert child.stdin is not None
+    assert child.stdout is not None
     try:
         line = child.stdout.readline()
         said = json.loads(line) if line else {"error": f"the supervisor ended with code {child.wait()}"}
@@ -450,7 +485,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sub.add_argument("command", nargs="+", help="the command, after --")
     given = parser.parse_args(arguments)
     if given.verb == "serve":
-        return serve(given.port, given.set, given.jvm, given.deadline)
+        return serve(Options(given.port, given.set, given.jvm, given.deadline))
     # So that `running` closes the pipe at once, and the command's own exit code is not lost in a traceback.
     signal.signal(signal.SIGTERM, _stop)
     try:
@@ -464,7 +499,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"kafka: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 130
+        # The intended end of `foreground`; a cut-off command is a failure.
+        return 0 if given.verb == "foreground" else 130
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@
     preflight.py build lint         and what `make lint` needs
     preflight.py --install ...      installs first what apt-get can give, when run as root where there is apt-get
 
-Exit code 0 when nothing is missing, 1 otherwise. Only the standard library, and no syntax newer than Python 3.8, so that
-a machine with an old Python is told so instead of shown a SyntaxError.
+Exit code 0 when nothing is missing, 1 otherwise. Only the standard library, and nothing that Python 3.8 cannot run, so
+that a machine with an old Python is told so instead of shown a SyntaxError.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON_AT_LEAST = (3, 11)
@@ -36,15 +37,15 @@ class Need(NamedTuple):
     name: str
     reason: str
     """Who needs it."""
-    problem: Callable[[], Optional[str]]
+    problem: Callable[[], str | None]
     """What is wrong with it on this machine, or None."""
-    apt: Tuple[str, ...] = ()
+    apt: tuple[str, ...] = ()
     """Debian packages that bring it."""
     remedy: str = ""
     """What to do where apt-get is no answer."""
 
 
-def output(*command: str) -> Optional[str]:
+def output(*command: str) -> str | None:
     """What a command prints, errors included; None when it cannot be started or fails."""
     try:
         result = subprocess.run(
@@ -55,7 +56,7 @@ def output(*command: str) -> Optional[str]:
     return result.stdout.decode(errors="replace") if result.returncode == 0 else None
 
 
-def version_in(text: str) -> Tuple[int, ...]:
+def version_in(text: str) -> tuple[int, ...]:
     """Return the first version number in a text, () if there is none."""
     found = re.search(r"\d+(?:\.\d+)*", text)
     return tuple(int(part) for part in found.group().split(".")) if found else ()
@@ -66,15 +67,15 @@ def dotted(version: Sequence[int]) -> str:
     return ".".join(map(str, version))
 
 
-def command(name: str) -> Callable[[], Optional[str]]:
+def command(name: str) -> Callable[[], str | None]:
     """A command on PATH."""
     return lambda: None if shutil.which(name) else "not found on PATH"
 
 
-def tool(at_least: Tuple[int, ...], *asked: str) -> Callable[[], Optional[str]]:
+def tool(at_least: tuple[int, ...], *asked: str) -> Callable[[], str | None]:
     """A command that tells its version."""
 
-    def problem() -> Optional[str]:
+    def problem() -> str | None:
         if not shutil.which(asked[0]):
             return "not found on PATH"
         told = output(*asked)
@@ -86,10 +87,10 @@ def tool(at_least: Tuple[int, ...], *asked: str) -> Callable[[], Optional[str]]:
     return problem
 
 
-def compiler(name: str, suffix: str, source: str) -> Callable[[], Optional[str]]:
+def compiler(name: str, suffix: str, source: str) -> Callable[[], str | None]:
     """A compiler that can compile and link a program: headers and C library are there too."""
 
-    def problem() -> Optional[str]:
+    def problem() -> str | None:
         if not shutil.which(name):
             return "not found on PATH"
         with tempfile.TemporaryDirectory() as folder:
@@ -102,7 +103,7 @@ def compiler(name: str, suffix: str, source: str) -> Callable[[], Optional[str]]
     return problem
 
 
-def perl() -> Optional[str]:
+def perl() -> str | None:
     """Perl with the modules that OpenSSL's build loads."""
     if not shutil.which("perl"):
         return "not found on PATH"
@@ -110,7 +111,7 @@ def perl() -> Optional[str]:
     return "modules are missing: {}".format(", ".join(missing)) if missing else None
 
 
-def python() -> Optional[str]:
+def python() -> str | None:
     """The Python that runs this script, because the environment is made with it."""
     if sys.version_info < PYTHON_AT_LEAST:
         return f"{sys.executable} is {dotted(sys.version_info[:3])}, {dotted(PYTHON_AT_LEAST)} or newer is needed"
@@ -120,7 +121,7 @@ def python() -> Optional[str]:
     return None
 
 
-def java() -> Optional[str]:
+def java() -> str | None:
     """Java as Apache Kafka will be started with: JAVA_HOME first, then PATH."""
     home = os.environ.get("JAVA_HOME")
     path = (shutil.which("java", path=f"{home}/bin") if home else None) or shutil.which("java")
@@ -132,7 +133,7 @@ def java() -> Optional[str]:
     return None if found >= JAVA_AT_LEAST else f"{path} is Java {dotted(found)}, {dotted(JAVA_AT_LEAST)} is needed"
 
 
-def rust_version() -> Tuple[int, ...]:
+def rust_version() -> tuple[int, ...]:
     """Return the oldest Rust that Cargo.toml allows."""
     found = re.search(r'^rust-version\s*=\s*"([\d.]+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)
     return version_in(found.group(1)) if found else ()
@@ -192,7 +193,7 @@ NEEDS = {
 }
 
 
-def missing(groups: Sequence[str]) -> List[Tuple[Need, str]]:
+def missing(groups: Sequence[str]) -> list[tuple[Need, str]]:
     """Return what is not in order, with what is wrong."""
     found = []
     for group in groups:
@@ -219,7 +220,7 @@ def install(needs: Sequence[Need]) -> None:
         )
 
 
-def report(problems: Sequence[Tuple[Need, str]]) -> str:
+def report(problems: Sequence[tuple[Need, str]]) -> str:
     """Return what is missing and what to do, for people."""
     lines = [f"{len(problems)} missing on this machine:"]
     for need, problem in problems:
@@ -232,7 +233,7 @@ def report(problems: Sequence[Tuple[Need, str]]) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(description="Check that this machine has what telewire needs.")
     parser.add_argument("groups", nargs="+", choices=sorted(NEEDS), help="what is going to be done")
