@@ -6,6 +6,7 @@ loaded in the same process, before or after. What follows from that:
 
 - A field for a duration or a time takes a `datetime.timedelta` or a timezone-aware `datetime.datetime`; a constructor
   takes a `dict` of the fields of any message, or a message of these modules.
-- A message of another copy is refused with a `TypeError`, a `google.protobuf.duration_pb2.Duration` among them. Take
-  the classes of `telewire.protos.well_known`, or go through bytes: `Packet.FromString(other.SerializeToString())`.
+- A message of another copy is refused, with a `TypeError` from most versions of protobuf; so is a `Duration` of
+  `google.protobuf.duration_pb2`. Take the classes of `telewire.protos.well_known`, or go through bytes:
+  `Packet.FromString(other.SerializeToString())`.
 """
