@@ -6,7 +6,6 @@
 
 mod arrays;
 mod boundary;
-mod broker;
 mod client;
 mod errors;
 mod info;
@@ -25,8 +24,6 @@ use pyo3::types::PyDict;
 #[pymodule(gil_used = false)]
 #[pyo3(name = "_core")]
 mod core_module {
-    #[pymodule_export]
-    use super::broker::Broker;
     #[pymodule_export]
     use super::client::{Client, connect};
     #[pymodule_export]
@@ -70,7 +67,6 @@ fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     facts.set_item("rustc", option_env!("TELEWIRE_RUSTC").unwrap_or("unknown"))?;
     facts.set_item("profile", if cfg!(debug_assertions) { "debug" } else { "optimised" })?;
     facts.set_item("target", format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS))?;
-    facts.set_item("abi3", cfg!(Py_LIMITED_API))?;
     Ok(facts)
 }
 
