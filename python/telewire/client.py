@@ -54,14 +54,20 @@ class DataFormat:
     """One data format of a data source.
 
     Attributes:
-        id: The number that packets carry instead of the identifiers.
+        ids: The numbers that packets carry instead of the identifiers, oldest first; several writers may have given
+            several.
         kind: ``parameters`` or ``event``.
         identifiers: The parameters in their order, or the one event.
     """
 
-    id: int
-    kind: str
+    ids: tuple[int, ...]
+    kind: Literal["parameters", "event"]
     identifiers: tuple[str, ...]
+
+    @property
+    def id(self) -> int:
+        """The number that new packets carry: the first that was defined."""
+        return self.ids[0]
 
 
 def connect(
@@ -311,7 +317,7 @@ class Client:
 
     def formats(self, data_source: str) -> list[DataFormat]:
         """All data formats of a data source."""
-        return [DataFormat(number, kind, tuple(names)) for number, kind, names in self._core.formats(data_source)]
+        return [DataFormat(tuple(ids), kind, tuple(names)) for ids, kind, names in self._core.formats(data_source)]
 
     def streams(self, data_source: str) -> list[str]:
         """The named streams of a data source; the main stream is not listed."""

@@ -178,7 +178,8 @@ def _column(name: str, given: Any) -> Column:
         raise ConfigError(f"column of '{name}' must have shape (n,), not {array.shape}")
     kind = array.dtype.kind
     if kind == "b":
-        return array
+        # A view of other bytes may hold more than 0 and 1, which the core must never see.
+        return array.view(np.uint8) != 0
     if kind == "f":
         return _doubles(f"column of '{name}'", array)
     if kind in "iu":

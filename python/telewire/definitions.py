@@ -1,11 +1,12 @@
 """What a session's parameters and events are, and how they become the protocol's configuration.
 
 A configuration packet has exactly one top-level group, because the platform's recorder ignores everything else.
-`configuration_packets` builds the tree of groups below it and splits a configuration that is too large for one packet.
+`configuration` builds the tree of groups below it.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +18,7 @@ from telewire.errors import ConfigError
 if TYPE_CHECKING:
     from telewire.protos import open_data_pb2
 
-__all__ = ["EventDefinition", "Parameter", "TextConversion", "configuration_packets"]
+__all__ = ["EventDefinition", "Parameter", "TextConversion", "configuration"]
 
 DataTypeName = Literal[
     "float64", "float32", "uint32", "int32", "uint16", "int16", "uint8", "int8", "string", "unspecified"
@@ -44,8 +45,6 @@ _PRIORITIES: Final[Mapping[str, int]] = {
     "low": 4,
     "debug": 5,
 }
-# Room below the default limit of a Kafka record (1,000,000 bytes) for the envelope and the groups.
-_PART_BYTES: Final = 800_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,27 +196,22 @@ def name_and_application(definition: Definition) -> tuple[str, str]:
     return definition.name or name, definition.application if definition.application is not None else application
 
 
-def configuration_packets(
+def configuration(
     definitions: Iterable[Definition],
     *,
     group: str | None = None,
+    default_group: str = "Parameters",
     config_id: str | None = None,
     first_event_id: int = 1,
-    part_bytes: int = _PART_BYTES,
-) -> list[open_data_pb2.ConfigurationPacket]:
-    """The configuration of a session as packets; more than one only when it is too large for one.
+) -> open_data_pb2.ConfigurationPacket:
+    """The configuration of a session as a packet.
 
     Args:
         definitions: Parameters and events, each identifier once per kind.
-        group: Identifier of the one top-level group; without it, the application all definitions share, else
-            ``"Parameters"``.
+        group: Identifier of the one top-level group; without it, the application all definitions share.
+        default_group: Its identifier when they share none.
         config_id: Identity of the configuration; without it, a new one.
         first_event_id: Number of the first event that has none of its own.
-        part_bytes: Size in bytes above which the configuration is split.
-
-    Returns:
-        Packets that share `config_id`. When there are several, they are numbered from 1, and all but the last are
-        marked partial. Each carries the whole tree of groups.
 
     Raises:
         ConfigError: No definitions, something that is not one, or an identifier given twice.
@@ -239,42 +233,21 @@ def configuration_packets(
         seen.add((type(definition), definition.identifier))
 
     applications = {name_and_application(definition)[1] for definition in listed}
-    top = group or (next(iter(applications)) if len(applications) == 1 else "") or "Parameters"
-    tree = _Group(top, top, next(iter(applications)) if len(applications) == 1 else "")
-    members = [
-        [tree.below(path).identifier for path in definition.groups] or [tree.identifier] for definition in listed
-    ]
-    root = tree.message()
-    identity = config_id or str(uuid.uuid4())
-
-    parts: list[open_data_pb2.ConfigurationPacket] = []
-    size = part_bytes
-    event_id = first_event_id
+    application = applications.pop() if len(applications) == 1 else ""
+    top = group or application or default_group
+    tree = _Group(top, top, application)
     taken = {d.definition_id for d in listed if isinstance(d, EventDefinition) and d.definition_id is not None}
-    for definition, groups in zip(listed, members, strict=True):
+    free = (number for number in itertools.count(first_event_id) if number not in taken)
+    packet = open_data_pb2.ConfigurationPacket(config_id=config_id or str(uuid.uuid4()))
+    for definition in listed:
+        groups = [tree.below(path).identifier for path in definition.groups] or [tree.identifier]
         if isinstance(definition, Parameter):
-            message = _parameter_message(definition, groups)
+            packet.parameter_definitions.append(_parameter_message(definition, groups))
         else:
-            number = definition.definition_id
-            if number is None:
-                while event_id in taken:
-                    event_id += 1
-                number, event_id = event_id, event_id + 1
-            message = _event_message(definition, groups, number)
-        if size + (grown := message.ByteSize() + 8) > part_bytes:
-            parts.append(open_data_pb2.ConfigurationPacket(config_id=identity, group_definitions=[root]))
-            size = parts[-1].ByteSize() if len(parts) == 1 else root.ByteSize()
-        size += grown
-        if isinstance(definition, Parameter):
-            parts[-1].parameter_definitions.append(message)
-        else:
-            parts[-1].event_definitions.append(message)
-    if len(parts) > 1:
-        for number, part in enumerate(parts, start=1):
-            part.partial_packet = number < len(parts)
-            part.packet_number = number
-            part.total_packet_number = len(parts)
-    return parts
+            number = next(free) if definition.definition_id is None else definition.definition_id
+            packet.event_definitions.append(_event_message(definition, groups, number))
+    packet.group_definitions.append(tree.message())
+    return packet
 
 
 class _Group:

@@ -6,6 +6,7 @@ into Python's shapes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -46,7 +47,7 @@ class Samples:
     status: NDArray[np.uint8]
     time_base: TimeBase
     interval_ns: int | None = None
-    _columns: tuple[NDArray[np.generic] | list[str], ...] = field(default=(), repr=False)
+    _typed: Mapping[int, NDArray[np.generic] | list[str]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         """Number of samples per parameter."""
@@ -58,7 +59,9 @@ class Samples:
         Raises:
             KeyError: The packet does not hold the parameter.
         """
-        return self._columns[self._index(parameter)]
+        index = self._index(parameter)
+        typed = self._typed.get(index)
+        return self.values[:, index] if typed is None else typed
 
     def column_status(self, parameter: str) -> NDArray[np.uint8]:
         """The n statuses of one parameter.
@@ -75,13 +78,20 @@ class Samples:
             raise KeyError(f"{parameter!r} is not in this packet; it holds {', '.join(self.parameters)}") from None
 
 
-def samples_of(found: tuple[object, ...]) -> Samples:
+def samples_of(
+    found: tuple[
+        tuple[str, ...],
+        NDArray[np.int64],
+        NDArray[np.float64],
+        Mapping[int, NDArray[np.generic] | list[str]],
+        NDArray[np.uint8],
+        TimeBase,
+        int | None,
+    ],
+) -> Samples:
     """The samples behind what the core decoded; called by the bindings."""
-    parameters, timestamps, columns, status, time_base, interval_ns = found
-    values = np.empty((len(columns), len(timestamps)))  # type: ignore[arg-type]
-    for row, column in zip(values, columns, strict=True):  # type: ignore[call-overload]
-        row[:] = np.nan if isinstance(column, list) else column
-    return Samples(tuple(parameters), timestamps, values.T, status.T, time_base, interval_ns, tuple(columns))  # type: ignore[arg-type,attr-defined]
+    parameters, timestamps_ns, values, typed, status, time_base, interval_ns = found
+    return Samples(parameters, timestamps_ns, values.T, status.T, time_base, interval_ns, typed)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal, Self
@@ -25,7 +25,6 @@ EventKind = Literal[
     "associated",
     "stream_completed",
     "session_completed",
-    "warning",
 ]
 
 # Packets fetched at once: one crossing of the border for all of them.
@@ -38,14 +37,13 @@ class ReaderEvent:
 
     Attributes:
         kind: What happened.
-        session_key: Session it happened to; empty for a warning about the reader itself.
+        session_key: Session it happened to.
         data_source: Its data source.
         stream: Stream, for ``stream_started`` and ``stream_completed``; ``""`` is the main stream.
         session: The session afterwards, for the kinds that know it.
         time_ns: Coverage cursor in ns since the Unix epoch: everything before it has arrived.
         associate: Key of the associated session, for ``associated``.
         by: Why a session or stream counts as complete: ``end_offsets`` or ``inactivity``.
-        text: A warning's words.
     """
 
     kind: EventKind
@@ -56,7 +54,6 @@ class ReaderEvent:
     time_ns: int | None = None
     associate: str | None = None
     by: str | None = None
-    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +110,9 @@ class Reader:
         return ReadCounts(*self._core.counts())
 
     @property
-    def lag(self) -> Mapping[str, int]:
-        """Records that are still unread, by ``topic:partition``, as far as the broker has told."""
-        return self._core.lag()
+    def queued(self) -> int:
+        """Packets and events that wait in memory."""
+        return self._core.queued
 
     @property
     def closed(self) -> bool:
@@ -232,7 +229,6 @@ def event_of(event: _core.Event) -> ReaderEvent:
         time_ns=event.time_ns,
         associate=event.associate,
         by=event.by,
-        text=event.text,
     )
 
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 from telewire import columns
-from telewire.definitions import Definition, configuration_packets
+from telewire.definitions import Definition, configuration
 from telewire.errors import ConfigError
 from telewire.packet_writer import Flushed, SupportsSerialize, as_bytes, flushed_of
 from telewire.session_info import SessionInfo
@@ -59,7 +59,7 @@ class Stream:
         interval_ns: int,
         values: ArrayLike | Sequence[object],
         status: ArrayLike | None = None,
-    ) -> int:
+    ) -> list[int]:
         """Write samples at a fixed interval.
 
         Args:
@@ -71,7 +71,7 @@ class Stream:
             status: `telewire.Status` per value, shape (n, p), (n,) or one number; without it all are valid.
 
         Returns:
-            The ticket of the (last) packet.
+            The ticket of each packet: usually one, more when the samples do not fit a packet.
 
         Raises:
             ConfigError: Something about the arguments; nothing was written.
@@ -95,7 +95,7 @@ class Stream:
         timestamps_ns: ArrayLike,
         values: ArrayLike | Sequence[object],
         status: ArrayLike | None = None,
-    ) -> int:
+    ) -> list[int]:
         """Write samples with a time of their own, in the order given; times may repeat and step back.
 
         A row holds one type: mixed numbers travel as doubles.
@@ -107,7 +107,7 @@ class Stream:
             status: As for `write_periodic`.
 
         Returns:
-            The ticket of the (last) packet.
+            The ticket of each packet: usually one, more when the samples do not fit a packet.
 
         Raises:
             ConfigError: Something about the arguments; nothing was written.
@@ -129,7 +129,7 @@ class Stream:
         timestamps_ns: ArrayLike | None = None,
         values: ArrayLike | Sequence[object],
         status: ArrayLike | None = None,
-    ) -> int:
+    ) -> list[int]:
         """Write samples of several parameters that share irregular times.
 
         Args:
@@ -141,7 +141,7 @@ class Stream:
             status: As for `write_periodic`.
 
         Returns:
-            The ticket of the (last) packet.
+            The ticket of each packet: usually one, more when the samples do not fit a packet.
 
         Raises:
             ConfigError: Something about the arguments; nothing was written.
@@ -237,6 +237,7 @@ class Session:
 
     def __init__(self, core: _core.SessionWriter) -> None:
         self._core = core
+        self._data_source = core.info().data_source
         self._lock = threading.Lock()
         self._next_event_id = 1
         self._last_lap = 0
@@ -261,6 +262,8 @@ class Session:
     ) -> None:
         """Say which parameters and events will come. It is sent on every stream before data; call again to add.
 
+        A large one is sent in parts.
+
         Args:
             definitions: Parameters and events.
             group: Identifier of the one top-level group; without it, the application the definitions share, else the
@@ -270,23 +273,17 @@ class Session:
         Raises:
             ConfigError: Nothing to configure, or an identifier twice.
         """
-        listed = list(definitions)
-        applications = {
-            d.identifier.rpartition(":")[2] if d.application is None else d.application
-            for d in listed
-            if isinstance(d, Definition)
-        }
         with self._lock:
-            packets = configuration_packets(
-                listed,
-                group=group or (self.info.data_source if len(applications) > 1 else None),
+            packet = configuration(
+                definitions,
+                group=group,
+                default_group=self._data_source,
                 config_id=config_id,
                 first_event_id=self._next_event_id,
             )
-            numbers = [event.definition_id for packet in packets for event in packet.event_definitions]
-            self._next_event_id = max([self._next_event_id, *(number + 1 for number in numbers)])
-            for packet in packets:
-                self._core.configure(packet.SerializeToString())
+            self._core.configure(packet.SerializeToString())
+            numbers = (event.definition_id for event in packet.event_definitions)
+            self._next_event_id = max([self._next_event_id - 1, *numbers]) + 1
 
     def stream(self, name: str = "") -> Stream:
         """A stream of the session, announced when it is first asked for; ``""`` is the main stream.
@@ -298,7 +295,7 @@ class Session:
 
     def lap(
         self, label: str, timestamp_ns: int, *, number: int | None = None, source: int = 0, description: str = ""
-    ) -> None:
+    ) -> list[int]:
         """Mark the start of a lap on every stream.
 
         Args:
@@ -307,6 +304,9 @@ class Session:
             number: Lap number, 0 to 65535; without it, one more than the last.
             source: What triggered the lap, 0 to 255.
             description: Free text.
+
+        Returns:
+            A ticket for each stream.
         """
         with self._lock:
             lap = self._last_lap + 1 if number is None else operator.index(number)
@@ -314,10 +314,11 @@ class Session:
                 raise ConfigError(f"lap number {lap} does not fit into 16 bits")
             if not 0 <= source <= 0xFF:
                 raise ConfigError(f"lap source {source} does not fit into a byte")
-            self.marker(
+            tickets = self.marker(
                 label, timestamp_ns, type=LAP_TRIGGER, value=lap, source=str(source), description=description
             )
             self._last_lap = lap
+        return tickets
 
     def marker(
         self,
@@ -329,9 +330,13 @@ class Session:
         value: int = 0,
         source: str = "",
         description: str = "",
-    ) -> None:
-        """Mark a time, or a span of time when `end_ns` is given, on every stream."""
-        self._core.marker(
+    ) -> list[int]:
+        """Mark a time, or a span of time when `end_ns` is given, on every stream.
+
+        Returns:
+            A ticket for each stream.
+        """
+        return self._core.marker(
             _time("timestamp_ns", timestamp_ns),
             None if end_ns is None else _time("end_ns", end_ns),
             label,
@@ -380,9 +385,13 @@ class Session:
         """Write a packet of any type on a stream; see `Stream.packet`."""
         return self.stream(stream).packet(type, content, essential=essential)
 
-    def coverage_cursor(self, time_ns: int) -> None:
-        """Tell readers that everything before `time_ns` has been written."""
-        self._core.coverage_cursor(_time("time_ns", time_ns))
+    def coverage_cursor(self, time_ns: int) -> int:
+        """Tell readers that everything before `time_ns` has been written.
+
+        Returns:
+            A ticket.
+        """
+        return self._core.coverage_cursor(_time("time_ns", time_ns))
 
     def update_identifier(self, identifier: str) -> SessionInfo:
         """Give the session another name for people."""
