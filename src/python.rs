@@ -6,6 +6,7 @@
 
 mod arrays;
 mod boundary;
+mod broker;
 mod client;
 mod errors;
 mod info;
@@ -24,6 +25,8 @@ use pyo3::types::PyDict;
 #[pymodule(gil_used = false)]
 #[pyo3(name = "_core")]
 mod core_module {
+    #[pymodule_export]
+    use super::broker::Broker;
     #[pymodule_export]
     use super::client::{Client, connect};
     #[pymodule_export]
@@ -47,6 +50,7 @@ mod core_module {
 
     #[pymodule_init]
     fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::boundary::settle();
         super::logs::install();
         Ok(())
     }
@@ -74,9 +78,16 @@ fn rdkafka_version() -> String {
     rdkafka::util::get_rdkafka_version().1
 }
 
-/// Called once at exit, after everything was closed: ends the wait of the thread that drains the logs.
+/// Called once at exit, after everything was closed: stops the broker behind `embedded://`, and ends the wait of the
+/// thread that drains the logs.
 #[pyfunction]
-fn shutdown(timeout_s: f64) {
-    let _ = timeout_s;
+fn shutdown(py: Python<'_>) -> PyResult<()> {
+    if boundary::is_home() {
+        boundary::wait(py, "stopping the embedded broker", || {
+            crate::embedded::stop_in_memory();
+            Ok(())
+        })?;
+    }
     logs::finish();
+    Ok(())
 }

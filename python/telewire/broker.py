@@ -63,13 +63,13 @@ class Broker:
         """Numbers about it, such as bytes and records kept."""
         return self._core.stats()
 
-    def stop(self, timeout_s: float = 5.0) -> None:
-        """Stop it: connections end, what is in a folder is written. May be called again."""
-        self._core.stop(timeout_s)
+    def stop(self) -> None:
+        """Stop it: connections end, what is in a folder is written. Takes at most 5 s; may be called again."""
+        self._core.stop()
 
-    def close(self, timeout_s: float = 5.0) -> None:
+    def close(self, timeout_s: float = 5.0) -> None:  # noqa: ARG002 - the broker has its own limit
         """The same as `stop`, by the name everything else uses."""
-        self.stop(timeout_s)
+        self.stop()
 
     def __enter__(self) -> Self:
         return self

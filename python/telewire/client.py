@@ -415,7 +415,8 @@ class Client:
     ) -> Reader:
         """Read the essential packets of a session or of a data source: configuration, markers and the like.
 
-        Each is there once, whatever streams carry copies. ``historic`` stops where the topic ends now.
+        A packet that was written on several streams is there once for each. Without `mode`, a session is read to its
+        end; ``historic`` stops where the topic ends now.
         """
         core = self._core.read(
             session_key=session_key,

@@ -1,5 +1,4 @@
-"""What happens to open things when the interpreter exits or forks: everything is closed in time, nothing is torn down
-under its own threads."""
+"""What happens to open things when the interpreter exits: all is closed in time, nothing loses its threads first."""
 
 from __future__ import annotations
 
@@ -45,7 +44,7 @@ def _close_all() -> None:
             thing.close(max(deadline - time.monotonic(), 0.1))
         except Exception:  # noqa: BLE001 - the other things must be closed too
             _log.debug("%r could not be closed at exit", thing, exc_info=True)
-    _core.shutdown(max(deadline - time.monotonic(), 0.5))
+    _core.shutdown()
 
 
 atexit.register(_close_all)

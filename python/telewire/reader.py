@@ -94,7 +94,7 @@ class Reader:
     ) -> None:
         self._core = core
         self._grouped = core.grouped
-        self._raise = on_undecodable == "raise"
+        self._raises = on_undecodable == "raise"
         self._lookup = lookup
         self._batch: Iterator[_core.Packet] = iter(())
         self._last: _core.Packet | None = None
@@ -115,6 +115,16 @@ class Reader:
         return self._core.queued
 
     @property
+    def grouped(self) -> bool:
+        """Whether it shares its partitions with a group and stores its position."""
+        return self._grouped
+
+    @property
+    def raises(self) -> bool:
+        """Whether a record that is no packet raises."""
+        return self._raises
+
+    @property
     def closed(self) -> bool:
         """Whether it was closed."""
         return self._core.closed
@@ -132,9 +142,9 @@ class Reader:
                 raise StopIteration
             self._batch = iter(batch)  # type: ignore[arg-type]
             packet = next(self._batch, None)
-        if self._raise and packet.error is not None:
+        if self._raises and packet.error is not None:
             self._last = packet if self._grouped else None
-            raise _undecodable(packet)
+            raise undecodable(packet)
         if self._grouped:
             self._last = packet
         return packet
@@ -154,8 +164,8 @@ class Reader:
         if packet is not None:
             if self._grouped:
                 self._last = packet
-            if self._raise and packet.error is not None:
-                raise _undecodable(packet)
+            if self._raises and packet.error is not None:
+                raise undecodable(packet)
         return packet
 
     @property
@@ -170,16 +180,23 @@ class Reader:
         the positions of a whole list are stored when the next one is asked for. With ``on_undecodable="raise"`` such
         packets are in the lists, with their `error` set.
         """
-        rest = list(self._batch)
-        while True:
-            batch = rest or self._core.next_batch(size, timeout_s, events=False)
-            rest = []
-            if batch is None:
-                return
-            yield batch  # type: ignore[misc]
+        while (batch := self.fetch(size, timeout_s)) is not None:
+            yield batch
             if self._grouped:
                 for packet in batch:
-                    self._core.store(packet)  # type: ignore[arg-type]
+                    self._core.store(packet)
+
+    def fetch(self, size: int = _BATCH, timeout_s: float | None = None) -> list[_core.Packet] | None:
+        """The next packets, up to `size`: an empty list after `timeout_s` seconds without any, None at the end.
+
+        Nothing is stored for a group; see `store`.
+        """
+        rest = list(self._batch)
+        return rest or self._core.next_batch(size, timeout_s, events=False)  # type: ignore[return-value]
+
+    def store(self, packet: _core.Packet) -> None:
+        """With a group id: this packet and all before it in its partition were handled."""
+        self._core.store(packet)
 
     def events(self) -> Iterator[_core.Packet | ReaderEvent]:
         """Everything in its order: packets, and what happens to sessions and streams between them."""
@@ -187,8 +204,8 @@ class Reader:
         while (batch := self._core.next_batch(_BATCH, None, events=True)) is not None:
             for item in batch:
                 if isinstance(item, _core.Packet):
-                    if self._raise and item.error is not None:
-                        raise _undecodable(item)
+                    if self._raises and item.error is not None:
+                        raise undecodable(item)
                     yield item
                     if self._grouped:
                         self._core.store(item)
@@ -232,7 +249,8 @@ def event_of(event: _core.Event) -> ReaderEvent:
     )
 
 
-def _undecodable(packet: _core.Packet) -> DecodeError:
+def undecodable(packet: _core.Packet) -> DecodeError:
+    """The error that stands for a record that is no packet."""
     return DecodeError(
         f"record at {packet.topic} partition {packet.partition} offset {packet.offset} is no packet: {packet.error}; "
         "reading goes on with the next one",

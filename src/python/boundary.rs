@@ -3,6 +3,7 @@
 
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
@@ -93,6 +94,19 @@ pub(super) fn poll<T: Send>(
             return Ok(None);
         }
     }
+}
+
+/// The process that loaded the module.
+static HOME: OnceLock<u32> = OnceLock::new();
+
+/// Remembers which process this is.
+pub(super) fn settle() {
+    HOME.get_or_init(std::process::id);
+}
+
+/// Whether this is the process that loaded the module, and no forked child of it.
+pub(super) fn is_home() -> bool {
+    HOME.get() == Some(&std::process::id())
 }
 
 /// Seconds from Python as a duration.
