@@ -1,0 +1,222 @@
+//! Sockets and threads: one task per connection, one request at a time per connection, in order, as Kafka does it.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until, timeout};
+
+use super::core::{Core, now_ms};
+use super::dispatch::{self, Outcome, Peer};
+use super::frame::{self, Reader};
+use crate::error::{Error, Result};
+
+const THREADS: usize = 2;
+/// Connections at a time; more are turned away.
+const MOST_CONNECTIONS: usize = 2_000;
+/// How long requests in progress may take to end when the broker stops.
+const GRACE: Duration = Duration::from_secs(1);
+/// Everything about stopping is over after this.
+const STOP_DEADLINE: Duration = Duration::from_secs(5);
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+const RETAIN_EVERY: Duration = Duration::from_secs(30);
+
+/// The running sockets and threads of a broker.
+#[derive(Debug)]
+pub(super) struct Server {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    running: Mutex<Option<(Runtime, mpsc::Receiver<()>)>>,
+    /// A forked child has this value too, but not the threads.
+    process: u32,
+}
+
+impl Server {
+    /// Binds and serves. The socket accepts connections when this returns.
+    pub(super) fn start(core: &Arc<Core>, host: &str, port: u16) -> Result<Self> {
+        let failed = |e: &io::Error| Error::io(format!("address {host}:{port} of the embedded broker"), e);
+        let listener = StdListener::bind((host, port)).map_err(|e| failed(&e))?;
+        let address = listener.local_addr().map_err(|e| failed(&e))?;
+        listener.set_nonblocking(true).map_err(|e| failed(&e))?;
+        let mut threads = Builder::new_multi_thread();
+        threads.worker_threads(THREADS).thread_name("telewire-broker").enable_all();
+        let runtime = threads.build().map_err(|e| Error::io("threads of the embedded broker", &e))?;
+        let (stop, stopped) = watch::channel(false);
+        let (done, finished) = mpsc::channel();
+        let shared = Shared {
+            core: Arc::clone(core),
+            host: host.to_owned(),
+            port: address.port(),
+            large: Arc::new(frame::room_for_large_requests()),
+        };
+        let listener = {
+            let _inside = runtime.enter();
+            TcpListener::from_std(listener).map_err(|e| failed(&e))?
+        };
+        runtime.spawn(async move {
+            serve(listener, shared, stopped).await;
+            // The receiver is gone when the deadline has passed.
+            let _ = done.send(());
+        });
+        let running = Mutex::new(Some((runtime, finished)));
+        Ok(Self { address, stop, running, process: std::process::id() })
+    }
+
+    /// Where the socket is bound.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops serving; `true` for the call that did it. Returns within five seconds.
+    pub(super) fn stop(&self) -> bool {
+        if self.process != std::process::id() {
+            return false;
+        }
+        let Some((runtime, finished)) = self.running.lock().take() else { return false };
+        let begun = Instant::now();
+        self.stop.send_replace(true);
+        if finished.recv_timeout(STOP_DEADLINE).is_err() {
+            log::warn!("embedded broker: connections did not end within {STOP_DEADLINE:?}");
+        }
+        log::debug!("embedded broker: stopped within {:?}", begun.elapsed());
+        // Waiting for the threads is not allowed everywhere a broker may be dropped; nothing of ours is left on them.
+        runtime.shutdown_background();
+        true
+    }
+}
+
+#[derive(Clone)]
+struct Shared {
+    core: Arc<Core>,
+    host: String,
+    port: u16,
+    large: Arc<Semaphore>,
+}
+
+async fn serve(listener: TcpListener, shared: Shared, mut stopped: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
+    let mut chores = JoinSet::new();
+    chores.spawn(group_timer(Arc::clone(&shared.core)));
+    chores.spawn(housekeeping(Arc::clone(&shared.core)));
+    loop {
+        let accepted = tokio::select! {
+            _ = stopped.changed() => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) if connections.len() < MOST_CONNECTIONS => {
+                connections.spawn(connection(stream, peer, shared.clone(), stopped.clone()));
+            }
+            Ok((_, peer)) => log::warn!("embedded broker: {peer} turned away: {MOST_CONNECTIONS} connections are open"),
+            Err(e) => {
+                // Out of file handles, most likely: waiting helps, trying again at once does not.
+                log::warn!("embedded broker: no connection could be accepted: {e}");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    chores.shutdown().await;
+    let ended = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
+    if ended.is_err() {
+        connections.shutdown().await;
+    }
+}
+
+async fn connection(mut stream: TcpStream, peer: SocketAddr, shared: Shared, mut stopped: watch::Receiver<bool>) {
+    shared.core.connections.fetch_add(1, Ordering::Relaxed);
+    let ended = tokio::select! {
+        ended = converse(&mut stream, peer, &shared) => ended,
+        _ = stopped.changed() => Ok(()),
+    };
+    shared.core.connections.fetch_sub(1, Ordering::Relaxed);
+    match ended {
+        Ok(()) => {}
+        Err(e) if e.kind() == io::ErrorKind::InvalidData => {
+            log::warn!("embedded broker: connection of {peer} closed: {e}");
+        }
+        Err(e) => log::debug!("embedded broker: connection of {peer} ended: {e}"),
+    }
+}
+
+async fn converse(stream: &mut TcpStream, peer: SocketAddr, shared: &Shared) -> io::Result<()> {
+    // Answers are written in one go; waiting to fill a packet would only delay them.
+    stream.set_nodelay(true)?;
+    let local = stream.local_addr()?;
+    let unspecified = shared.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_unspecified());
+    let peer = Peer {
+        // Bound to every address, the broker is where this client has found it.
+        host: if unspecified { local.ip().to_string() } else { shared.host.clone() },
+        port: i32::from(shared.port),
+        client_address: peer.ip().to_string(),
+    };
+    let mut reader = Reader::default();
+    while let Some(request) = reader.next(stream, &shared.large).await? {
+        let outcome = tokio::select! {
+            biased;
+            outcome = dispatch::handle(&shared.core, &peer, request) => outcome?,
+            () = hung_up(stream) => return Ok(()),
+        };
+        match outcome {
+            Outcome::Answer(answer) => answer.write(stream).await?,
+            Outcome::Silence => {}
+            Outcome::Close(reason) => return Err(io::Error::new(io::ErrorKind::InvalidData, reason)),
+        }
+    }
+    Ok(())
+}
+
+/// Ends when the client goes away while its request waits for something.
+async fn hung_up(stream: &TcpStream) {
+    if stream.peek(&mut [0]).await.is_ok_and(|bytes| bytes > 0) {
+        // The next request is already here; it will be read in its turn.
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn group_timer(core: Arc<Core>) {
+    loop {
+        let due = core.groups.lock().next_due();
+        let sleep = async {
+            match due {
+                Some(due) => sleep_until(due.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = sleep => core.groups.lock().tick(Instant::now()),
+            () = core.group_work.notified() => {}
+        }
+    }
+}
+
+async fn housekeeping(core: Arc<Core>) {
+    // A quarter of the retention, so that nothing stays much longer than promised.
+    let quarter = core.retention_ms.map(|ms| Duration::from_millis(u64::try_from(ms / 4).unwrap_or(0)));
+    let retain_every = quarter.map_or(RETAIN_EVERY, |q| q.clamp(Duration::from_millis(100), RETAIN_EVERY));
+    let (mut retain, mut sync) = (interval(retain_every), interval(SYNC_EVERY));
+    retain.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    sync.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let on_disk = core.folder().is_some();
+    loop {
+        let syncs = tokio::select! {
+            _ = retain.tick() => false,
+            _ = sync.tick(), if on_disk => true,
+        };
+        let core = Arc::clone(&core);
+        // Forcing bytes to a disk can take a second; the connections go on meanwhile.
+        let work = move || if syncs { core.sync() } else { core.retain(now_ms()) };
+        if tokio::task::spawn_blocking(work).await.is_err() {
+            log::error!("embedded broker: housekeeping failed");
+        }
+    }
+}
