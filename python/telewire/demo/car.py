@@ -126,6 +126,7 @@ class Car:
         self._random = np.random.default_rng(seed)
         self._thermal = Thermal()
         self._gear = 1
+        self._flap_open = False
         self._revolutions = 0.0
         waves = 24
         self._bump_lengths = self._random.uniform(0.6, 14.0, waves)
@@ -160,22 +161,19 @@ class Car:
         stretch = duration_ns / _SECOND_NS / profile.duration_s
         motion = self._motion((ticks * TICK_NS - start_ns) / _SECOND_NS, profile, stretch, driven)
         in_pits = (motion.lap_distance < self.track.pit_exit_m) & (number == 1)
-        flap = (self.track.at(self.track.drs, motion.distance) > 0.5) & (motion.throttle > 60) & ~in_pits
-        flap &= number > 1
+        flap = (self.track.at(self.track.drs, motion.distance) > 0.5) & (motion.brake < 5) & (number > 1)
         lock = self._lock_up(motion, number)
         columns = self._columns(ticks, motion, flap, in_pits)
         samples = tuple(
             Samples(block, *self._sampled(block, ticks, columns[block], motion)) for block in channels.BLOCKS
         )
         happenings = [
-            *_switches(ticks, in_pits, channels.PIT_LIMITER),
-            *_switches(ticks, flap, channels.FLAP),
-            *_shifts(ticks, motion.gear),
+            *_switches(in_pits, channels.PIT_LIMITER, before=False),
+            *_switches(flap, channels.FLAP, before=self._flap_open),
+            *_shifts(motion.gear),
             *lock,
         ]
-        happenings = [
-            Happening(int(ticks[int(at)]) * TICK_NS, kind, values) for at, kind, values in happenings if at < len(ticks)
-        ]
+        self._flap_open = bool(flap[-1])
         starts = np.arange(SECTORS) * self.track.length_m / SECTORS
         sectors = np.interp(starts, _distances(self.track), profile.time_s) * stretch
         return Lap(
@@ -183,7 +181,10 @@ class Car:
             start_ns,
             end_ns,
             samples,
-            tuple(sorted(happenings, key=lambda happening: happening.time_ns)),
+            tuple(
+                Happening(int(ticks[at]) * TICK_NS, kind, values)
+                for at, kind, values in sorted(happenings, key=lambda happening: happening[0])
+            ),
             tuple(start_ns + round(float(at) * 1e6) * 1000 for at in sectors),
             float(motion.speed.max() * 3.6),
         )
@@ -207,8 +208,8 @@ class Car:
             speed,
             acceleration,
             _smooth(self.track.at(self.track.curvature, lap_distance), 41),
-            _smooth(throttle, 25),
-            _smooth(brake, 45),
+            np.clip(_smooth(throttle, 25), 0.0, 100.0),
+            np.clip(_smooth(brake, 45), 0.0, 100.0),
             gear,
             rpm,
             np.zeros(len(speed)),
@@ -392,15 +393,13 @@ def _smooth(values: Array, width: int) -> Array:
 
 
 def _switches(
-    ticks: npt.NDArray[np.int64], on: npt.NDArray[np.bool_], kind: EventKind
+    on: npt.NDArray[np.bool_], kind: EventKind, *, before: bool
 ) -> list[tuple[int, EventKind, tuple[float, ...]]]:
-    """One event whenever `on` changes; what is on at the lap's start counts as switched on then."""
-    changes = np.flatnonzero(np.diff(on.astype(np.int8), prepend=0, append=0))
-    return [(int(at), kind, (float(at < len(on) and on[at]),)) for at in changes]
+    """One event whenever `on` changes; `before` is how the last lap ended."""
+    changes = np.flatnonzero(np.diff(on.astype(np.int8), prepend=np.int8(before)))
+    return [(int(at), kind, (float(on[at]),)) for at in changes]
 
 
-def _shifts(
-    ticks: npt.NDArray[np.int64], gear: Array
-) -> list[tuple[int, EventKind, tuple[float, ...]]]:
+def _shifts(gear: Array) -> list[tuple[int, EventKind, tuple[float, ...]]]:
     changes = np.flatnonzero(np.diff(gear)) + 1
     return [(int(at), channels.GEAR_SHIFT, (float(gear[at - 1]), float(gear[at]))) for at in changes]

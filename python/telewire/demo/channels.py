@@ -117,7 +117,7 @@ DRIVER: Final = Block(
     "Chassis",
     (
         Channel("vCar:Chassis", "km/h", 0, 360, "Speed of the car", "Motion"),
-        Channel("aSteer:Chassis", "deg", -180, 180, "Steering wheel angle, left positive", "Driver"),
+        Channel("aSteer:Chassis", "deg", -270, 270, "Steering wheel angle, left positive", "Driver"),
         Channel("rBrakePedal:Chassis", "%", 0, 100, "Brake pedal", "Driver"),
         Channel("aYawRate:Chassis", "deg/s", -90, 90, "Yaw rate, left positive", "Motion"),
         Channel("hRideF:Chassis", "mm", 0, 60, "Ride height, front", "Suspension"),
