@@ -29,9 +29,7 @@ def broker(
     retention: Annotated[
         str | None, typer.Option(help="How long records are kept: 3600s, 12h, 7d.", show_default="forever")
     ] = None,
-    memory: Annotated[
-        str | None, typer.Option(help="Memory budget: 512M, 2G.", show_default="the library's")
-    ] = None,
+    memory: Annotated[str | None, typer.Option(help="Memory budget: 512M, 2G.", show_default="the library's")] = None,
 ) -> None:
     """Run the embedded broker until Ctrl-C or SIGTERM. Every Kafka client can use it.
 

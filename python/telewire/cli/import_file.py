@@ -50,7 +50,9 @@ def import_file(
     ] = None,
     speed: Annotated[str, typer.Option(help="Pace: 1x is real time; 50x; max.")] = "max",
     rows_per_packet: Annotated[int, typer.Option(min=1, max=100_000, help="Most rows in one packet.")] = 200,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file and show the plan; write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the file and show the plan; write nothing.")
+    ] = False,
     as_json: Json = False,
     broker: Broker = None,
     domain: Domain = None,

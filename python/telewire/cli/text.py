@@ -16,7 +16,9 @@ def safe(text: str, longest: int = _LONGEST) -> str:
     """The text without anything that could steer a terminal; longer ones are cut."""
     cut = text if len(text) <= longest else f"{text[:longest]}…"
     return "".join(
-        c if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} else c.encode("unicode_escape").decode()
+        c
+        if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+        else c.encode("unicode_escape").decode()
         for c in cut
     )
 

@@ -18,8 +18,6 @@ _KIND_TYPE: Final = {"periodic": "PeriodicData", "row": "RowData", "synchro": "S
 _DATA_TYPE: Final = {"float64": "float64", "int32": "int32", "bool": "uint8"}
 
 
-
-
 def definitions() -> list[Parameter | EventDefinition]:
     """The configuration of the car's session."""
     parameters: list[Parameter | EventDefinition] = [
@@ -54,9 +52,7 @@ def definitions() -> list[Parameter | EventDefinition]:
     ]
 
 
-def write_tick(
-    session: telewire.Session, streams: dict[str, telewire.Stream], tick: Tick, ledger: Ledger
-) -> None:
+def write_tick(session: telewire.Session, streams: dict[str, telewire.Stream], tick: Tick, ledger: Ledger) -> None:
     """Writes one tick and enters it into the ledger."""
     for mark in tick.marks:
         if mark.type == LAP_MARKER:
@@ -75,9 +71,7 @@ def write_tick(
     for piece in tick.pieces:
         _write_piece(streams[piece.block.stream], piece)
         block = piece.block
-        ledger.samples(
-            block.stream, _KIND_TYPE[block.kind], tuple(block.identifiers), piece.times_ns, piece.values
-        )
+        ledger.samples(block.stream, _KIND_TYPE[block.kind], tuple(block.identifiers), piece.times_ns, piece.values)
 
 
 def _write_piece(stream: telewire.Stream, piece: Piece) -> None:
@@ -116,9 +110,7 @@ def enter_packet(packet: telewire.Packet, client: telewire.Client, ledger: Ledge
         return samples
     if packet.type == "Marker":
         message = packet.message
-        ledger.marker(
-            packet.stream, message.type, message.timestamp, message.label, message.value, message.description
-        )
+        ledger.marker(packet.stream, message.type, message.timestamp, message.label, message.value, message.description)
         return Mark(message.timestamp, message.type, message.label, message.value, message.description)
     if packet.type == "Event":
         message = packet.message

@@ -224,8 +224,10 @@ class Car:
             now = float(kmh[first])
             while gear < 8 and now / _GEAR_KMH[gear - 1] * _RED_LINE > _SHIFT_UP:
                 gear += 1
-            while gear > 1 and now / _GEAR_KMH[gear - 1] * _RED_LINE < _SHIFT_DOWN and (
-                now / _GEAR_KMH[gear - 2] * _RED_LINE < _SHIFT_UP - 600
+            while (
+                gear > 1
+                and now / _GEAR_KMH[gear - 1] * _RED_LINE < _SHIFT_DOWN
+                and (now / _GEAR_KMH[gear - 2] * _RED_LINE < _SHIFT_UP - 600)
             ):
                 gear -= 1
             gears[first : first + 10] = gear

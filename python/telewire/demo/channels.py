@@ -250,7 +250,5 @@ FLAP: Final = EventKind("DRS:Chassis", "Chassis", "low", "The flap opened or clo
 LOCK_UP: Final = EventKind(
     "LockUp:Chassis", "Chassis", "high", "A wheel locked under braking", (("wheel", ""), ("slip", "%"))
 )
-GEAR_SHIFT: Final = EventKind(
-    "GearShift:PowerUnit", "PowerUnit", "low", "The gear changed", (("from", ""), ("to", ""))
-)
+GEAR_SHIFT: Final = EventKind("GearShift:PowerUnit", "PowerUnit", "low", "The gear changed", (("from", ""), ("to", "")))
 EVENTS: Final = (PIT_LIMITER, FLAP, LOCK_UP, GEAR_SHIFT)

@@ -154,9 +154,9 @@ class Dashboard:
         delay = "" if latency is None else f"write → read {latency[0]:.1f} ms, 99 % below {latency[1]:.1f} ms"
         seconds = f"{done * live.length_ns / 1e9:5.1f} of {live.length_ns / 1e9:.1f} s"
         state = "ended, reading it again" if self._history else "● live"
-        return Text.assemble(
-            " ", bar(done, 1.0, 28, "green"), f" {seconds}  ", (state, "bold green"), f"  {delay}"
-        )[: width + 8]
+        return Text.assemble(" ", bar(done, 1.0, 28, "green"), f" {seconds}  ", (state, "bold green"), f"  {delay}")[
+            : width + 8
+        ]
 
 
 def _side_by_side(left: Panel, right: Panel) -> Table:

@@ -120,7 +120,7 @@ def _drive(client: telewire.Client, options: Options, view: View, track: Track, 
     with client.create_session(
         options.data_source,
         identifier=identifier,
-        created_ns=start_ns,
+        created=start_ns,
         details={"Driver": "A. Simulated", "Track length": f"{track.length_m:.0f} m", "Seed": str(options.seed)},
     ) as session:
         session.configure(definitions(), group=options.data_source)

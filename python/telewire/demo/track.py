@@ -146,10 +146,7 @@ def _lay_out(scale: float) -> Track:
     into = points - np.roll(points, 1, axis=0)
     out = np.roll(points, -1, axis=0) - points
     turns = np.array(
-        [
-            math.atan2(a[0] * b[1] - a[1] * b[0], a[0] * b[0] + a[1] * b[1])
-            for a, b in zip(into, out, strict=True)
-        ]
+        [math.atan2(a[0] * b[1] - a[1] * b[0], a[0] * b[0] + a[1] * b[1]) for a, b in zip(into, out, strict=True)]
     )
     cut = corners[:, 2] * np.tan(np.abs(turns) / 2)
     straights = np.hypot(into[:, 0], into[:, 1]) - cut - np.roll(cut, 1)

@@ -149,9 +149,10 @@ def plan(table: Table, options: PlanOptions | None = None) -> Plan:
         ImportRefusedError: A column is missing, or a cell is not a time or a number; the message has row and column.
     """
     options = options or PlanOptions()
-    for name, what in ((options.application, "application"),):
-        if not _LEGAL.fullmatch(name) or "." in name or ":" in name:
-            raise ImportRefusedError(f"{what} {name!r} names the stream too; use letters, digits, _ and -")
+    if not _LEGAL.fullmatch(options.application) or "." in options.application:
+        raise ImportRefusedError(
+            f"application {options.application!r} names the stream too; use letters, digits, _ and -"
+        )
     for name in options.skip:
         _named(table, name, "--skip-column")
     if not table.rows:
@@ -166,9 +167,7 @@ def plan(table: Table, options: PlanOptions | None = None) -> Plan:
     columns = {name: column.numbers() for name, column in table.columns.items() if name not in left_out}
     if not columns:
         raise ImportRefusedError(f"{table.path} has no column left that could be a parameter")
-    parameters = tuple(
-        _parameter(f"{name}:{options.application}", numbers) for name, numbers in columns.items()
-    )
+    parameters = tuple(_parameter(f"{name}:{options.application}", numbers) for name, numbers in columns.items())
     values = np.column_stack([numbers.values for numbers in columns.values()])
     missing = np.column_stack([numbers.missing for numbers in columns.values()])
     laps = None if lap_column is None else _lap_numbers(lap_column)
@@ -202,9 +201,7 @@ def _parameter(identifier: str, numbers: Numbers) -> ParameterPlan:
     return ParameterPlan(identifier, numbers.data_type, low, high)
 
 
-def _rows_by_source(
-    table: Table, column: Column | None, data_source: str | None
-) -> dict[str, npt.NDArray[np.int64]]:
+def _rows_by_source(table: Table, column: Column | None, data_source: str | None) -> dict[str, npt.NDArray[np.int64]]:
     if column is None:
         name = data_source or re.sub(r"[^A-Za-z0-9_-]+", "-", table.path.stem).strip("-") or "import"
         if not _LEGAL.fullmatch(name):
@@ -218,10 +215,10 @@ def _rows_by_source(
     found: dict[str, list[int]] = {}
     for index, name in enumerate(column.texts()):
         if name is None:
-            raise ImportRefusedError("no data source; every row needs one", row=index + 1, column=column.name)
+            raise column.refuse(index, "no data source; every row needs one")
         if name not in found:
             if not _LEGAL.fullmatch(name):
-                raise ImportRefusedError(_illegal(name), row=index + 1, column=column.name)
+                raise column.refuse(index, _illegal(name))
             found[name] = []
         found[name].append(index)
     return {name: np.array(rows, np.int64) for name, rows in found.items()}
@@ -239,11 +236,8 @@ def _lap_numbers(column: Column) -> npt.NDArray[np.int64]:
     wrong = np.flatnonzero(~(np.isfinite(laps) & (laps == np.floor(laps)) & (laps >= -1) & (laps <= _LAPS)))
     wrong = np.union1d(wrong, np.flatnonzero((laps == -1) & ~numbers.missing))
     if len(wrong):
-        raise ImportRefusedError(
-            f"{laps[wrong[0]]:g} is no lap number; laps are whole numbers from 0 to {_LAPS}",
-            row=int(wrong[0]) + 1,
-            column=column.name,
-        )
+        index = int(wrong[0])
+        raise column.refuse(index, f"{laps[index]:g} is no lap number; laps are whole numbers from 0 to {_LAPS}")
     return laps.astype(np.int64)
 
 

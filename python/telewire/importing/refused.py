@@ -13,7 +13,9 @@ class ImportRefusedError(ConfigError):
         column: Name of the column; None when the whole file is meant.
     """
 
-    def __init__(self, reason: str, *, row: int | None = None, column: str | None = None, line: int | None = None) -> None:
+    def __init__(
+        self, reason: str, *, row: int | None = None, column: str | None = None, line: int | None = None
+    ) -> None:
         where = ", ".join(
             part
             for part in (

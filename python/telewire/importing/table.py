@@ -59,6 +59,9 @@ class Column(Protocol):
     def names_no_zone(self) -> bool:
         """Whether it holds times that do not say in which zone they are."""
 
+    def refuse(self, index: int, reason: str) -> ImportRefusedError:
+        """The exception for one cell, by its index from 0."""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -176,7 +179,7 @@ class TextColumn:
         for index in np.flatnonzero(np.abs(values) >= _EXACT).tolist():
             text = cells[index].strip()
             if text.lstrip("+-").isdecimal() and int(text) != int(values[index]):
-                raise self._refuse(index, f"{text} has no exact double, the type in which samples travel")
+                raise self.refuse(index, f"{text} has no exact double, the type in which samples travel")
         return Numbers(values, missing)
 
     def _number(self, index: int) -> float:
@@ -191,7 +194,7 @@ class TextColumn:
             return float(text)
         except ValueError:
             shown = text if len(text) <= 40 else f"{text[:40]}…"
-            raise self._refuse(
+            raise self.refuse(
                 index, f"{shown!r} is not a number; leave the column out with --skip-column {self.name}"
             ) from None
 
@@ -199,8 +202,8 @@ class TextColumn:
         """See `telewire.importing.times`."""
         for index, cell in enumerate(self.cells):
             if not cell.strip():
-                raise self._refuse(index, "no time; every row needs one")
-        return times.from_texts(self.cells, rule, self._refuse)
+                raise self.refuse(index, "no time; every row needs one")
+        return times.from_texts(self.cells, rule, self.refuse)
 
     def texts(self) -> list[str | None]:
         """The cells without surrounding blanks."""
@@ -210,7 +213,8 @@ class TextColumn:
         """Told by the first cell."""
         return bool(self.cells) and times.is_local(self.cells[0].strip())
 
-    def _refuse(self, index: int, reason: str) -> ImportRefusedError:
+    def refuse(self, index: int, reason: str) -> ImportRefusedError:
+        """Names row, line and column."""
         line = self.lines[index] if self.lines else None
         return ImportRefusedError(reason, row=index + 1, column=self.name, line=line)
 
@@ -225,7 +229,6 @@ class ArrowColumn:
     def numbers(self) -> Numbers:
         """Integers, floats and booleans; null is missing."""
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         kind = self.data.type
         missing = self.data.is_null().to_numpy(zero_copy_only=False)
@@ -237,24 +240,18 @@ class ArrowColumn:
                 row=1,
                 column=self.name,
             )
+        present = self.data.drop_null()
         if kind.bit_width == 64 and pa.types.is_integer(kind):
-            beyond = pc.fill_null(pc.or_(pc.greater(self.data, _EXACT), self._below(kind)), fill_value=False)
-            for index in np.flatnonzero(beyond.to_numpy(zero_copy_only=False)).tolist():
-                value = self.data[index].as_py()
+            whole = present.to_numpy(zero_copy_only=False)
+            beyond = whole > _EXACT if pa.types.is_unsigned_integer(kind) else (whole > _EXACT) | (whole < -_EXACT)
+            for at in np.flatnonzero(beyond).tolist():
+                value = int(whole[at])
                 if int(float(value)) != value:
-                    raise self._refuse(index, f"{value} has no exact double, the type in which samples travel")
+                    index = int(np.flatnonzero(~missing)[at])
+                    raise self.refuse(index, f"{value} has no exact double, the type in which samples travel")
         values = np.full(len(self.data), np.nan)
-        filled = self.data.drop_null().cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        values[~missing] = filled
+        values[~missing] = present.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         return Numbers(values, missing, _data_type(kind))
-
-    def _below(self, kind: pa.DataType) -> Any:  # noqa: ANN401 - pyarrow's compute functions are untyped
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        if pa.types.is_unsigned_integer(kind):
-            return pa.array(np.zeros(len(self.data), np.bool_))
-        return pc.less(self.data, -_EXACT)
 
     def times(self, rule: TimeRule) -> Times:
         """See `telewire.importing.times`."""
@@ -263,18 +260,18 @@ class ArrowColumn:
         kind = self.data.type
         if self.data.null_count:
             index = int(np.flatnonzero(self.data.is_null().to_numpy(zero_copy_only=False))[0])
-            raise self._refuse(index, "no time; every row needs one")
+            raise self.refuse(index, "no time; every row needs one")
         if pa.types.is_timestamp(kind):
             counts = self.data.cast(pa.int64()).to_numpy()
-            return times.from_timestamps(counts, kind.unit, kind.tz is not None, rule, self._refuse)
+            return times.from_timestamps(counts, kind.unit, kind.tz is not None, rule, self.refuse)
         if pa.types.is_date(kind):
             days = self.data.cast(pa.timestamp("s")).cast(pa.int64()).to_numpy()
-            return times.from_timestamps(days, "s", False, rule, self._refuse)
+            return times.from_timestamps(days, "s", False, rule, self.refuse)
         if pa.types.is_integer(kind):
             wide = pa.uint64() if pa.types.is_unsigned_integer(kind) else pa.int64()
-            return times.from_numbers(self.data.cast(wide).to_numpy(), rule, self._refuse)
+            return times.from_numbers(self.data.cast(wide).to_numpy(), rule, self.refuse)
         if pa.types.is_floating(kind):
-            return times.from_numbers(self.data.cast(pa.float64()).to_numpy(), rule, self._refuse)
+            return times.from_numbers(self.data.cast(pa.float64()).to_numpy(), rule, self.refuse)
         raise ImportRefusedError(f"a column of type {kind} holds no times", row=1, column=self.name)
 
     def texts(self) -> list[str | None]:
@@ -287,7 +284,8 @@ class ArrowColumn:
 
         return bool(pa.types.is_timestamp(self.data.type) and self.data.type.tz is None)
 
-    def _refuse(self, index: int, reason: str) -> ImportRefusedError:
+    def refuse(self, index: int, reason: str) -> ImportRefusedError:
+        """Names row and column."""
         return ImportRefusedError(reason, row=index + 1, column=self.name)
 
 

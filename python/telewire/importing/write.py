@@ -123,7 +123,9 @@ def _open(
 ) -> _Open:
     session = stack.enter_context(
         client.create_session(
-            source.data_source, identifier=identifier, details=details, created_ns=int(source.times_ns[0])
+            source.data_source,
+            identifier=identifier,
+            details={**details, "Recorded": str(np.datetime64(int(source.times_ns[0]), "ns")) + "Z"},
         )
     )
     interval = source.interval_ns
