@@ -76,7 +76,9 @@ pub enum Error {
     },
 
     /// A packet over the size the topic takes.
-    #[error("packet of {size} bytes exceeds {limit} bytes, the limit of topic '{topic}'; split it, or raise the topic's max.message.bytes")]
+    #[error(
+        "packet of {size} bytes exceeds {limit} bytes, the limit of topic '{topic}'; split it, or raise the topic's max.message.bytes"
+    )]
     TooLarge {
         /// Bytes of the packet.
         size: usize,
@@ -195,9 +197,11 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Config(_) | Self::Invalid(_) | Self::Name { .. } | Self::UnmappedStream(_) | Self::TooLarge { .. } => {
-                ErrorKind::Config
-            }
+            Self::Config(_)
+            | Self::Invalid(_)
+            | Self::Name { .. }
+            | Self::UnmappedStream(_)
+            | Self::TooLarge { .. } => ErrorKind::Config,
             Self::Unreachable { .. } | Self::Authentication { .. } | Self::Kafka { .. } | Self::Embedded(_) => {
                 ErrorKind::Kafka
             }
