@@ -1,6 +1,6 @@
 """A notebook as a script: each `# %%` is a cell. The broker lives in this process and keeps its data in a folder.
 
-    python examples/notebook.py
+python examples/notebook.py
 """
 
 # %% A broker of one's own: nothing to install, nothing to start
@@ -28,7 +28,7 @@ with client.create_session("Bench", identifier="Damper sweep") as session:
     )
 
 # %% All of it, as arrays
-blocks = [packet.samples() for packet in client.read(session.key) if packet.type == "PeriodicData"]
+blocks = [samples for packet in client.read(session.key) if (samples := packet.samples()) is not None]
 travel, force = np.concatenate([block.values for block in blocks]).T
 print(f"{len(travel)} samples, travel ±{np.abs(travel).max():.1f} mm, force ±{np.abs(force).max():.0f} N")
 

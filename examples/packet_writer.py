@@ -35,7 +35,8 @@ def main() -> None:
                     od.SampleColumn(
                         double_samples=od.DoubleSampleList(
                             samples=[
-                                od.DoubleSample(value=rpm, status=od.DATA_STATUS_VALID) for rpm in (9000.0, 9500.0, 10000.0)
+                                od.DoubleSample(value=rpm, status=od.DATA_STATUS_VALID)
+                                for rpm in (9000.0, 9500.0, 10000.0)
                             ]
                         )
                     )
@@ -56,8 +57,9 @@ def main() -> None:
             print(f"{flushed.delivered} packets are on the broker")
 
         for packet_read in client.read(session.key, streams=["PowerUnit"], exclude_main=True):
-            if packet_read.type == "PeriodicData":
-                print("rpm", packet_read.samples().values[:, 0].tolist())
+            samples = packet_read.samples()
+            if samples is not None:
+                print("rpm", samples.values[:, 0].tolist())
             elif packet_read.type == "PitBoard":
                 print("pit board", json.loads(packet_read.content))
 

@@ -1,6 +1,6 @@
 """Read a finished session into arrays: one column of times and one of values for every parameter.
 
-    python examples/read_history.py localhost:9092
+python examples/read_history.py localhost:9092
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ def load(client: telewire.Client, key: str) -> dict[str, tuple[np.ndarray, np.nd
     values: dict[str, list[np.ndarray]] = defaultdict(list)
     with client.read(key) as reader:
         for packet in reader:
-            if packet.type not in {"PeriodicData", "RowData", "SynchroData"}:
-                continue
             samples = packet.samples()
+            if samples is None:
+                continue
             valid = np.where(samples.status == telewire.Status.VALID, samples.values, np.nan)
             for index, parameter in enumerate(samples.parameters):
                 times[parameter].append(samples.timestamps_ns)
@@ -37,7 +37,8 @@ def main() -> None:
             print(info)
         for name, (times_ns, values) in load(client, key).items():
             seconds = (times_ns[-1] - times_ns[0]) / 1e9
-            print(f"{name}: {len(values)} samples over {seconds:.1f} s, {np.nanmin(values):.1f} … {np.nanmax(values):.1f}")
+            low, high = np.nanmin(values), np.nanmax(values)
+            print(f"{name}: {len(values)} samples over {seconds:.1f} s, {low:.1f} … {high:.1f}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import sys
 import threading
 
 import telewire
+from telewire.protos import open_data_pb2
 from write_session import write_laps
 
 
@@ -27,13 +28,15 @@ def main() -> None:
         speeds = 0
         with client.read(change.session.key, mode="live") as reader:
             for packet in reader:
-                if packet.type == "Marker" and packet.stream == "":
-                    print(f"{packet.message.label} begins")
-                elif packet.type == "PeriodicData":
-                    samples = packet.samples()
+                message, samples = packet.message, packet.samples()
+                if isinstance(message, open_data_pb2.MarkerPacket) and packet.stream == "":
+                    print(f"{message.label} begins")
+                elif samples is not None and samples.time_base == "periodic":
                     speeds += len(samples)
-                    print(f"  {len(samples)} samples of {', '.join(samples.parameters)}, "
-                          f"fastest {samples.values.max():.0f} km/h")
+                    print(
+                        f"  {len(samples)} samples of {', '.join(samples.parameters)}, "
+                        f"fastest {samples.values.max():.0f} km/h"
+                    )
         writer.join()
         print(f"the session ended after {speeds} samples of vCar:Chassis")
 

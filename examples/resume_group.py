@@ -36,8 +36,9 @@ def main() -> None:
         handled: list[tuple[str, int]] = []
         failed: tuple[str, int] | None = None
         try:
-            with client.read(data_source=DATA_SOURCE, mode="live", streams=["Chassis"], exclude_main=True,
-                             group_id=group) as reader:
+            with client.read(
+                data_source=DATA_SOURCE, mode="live", streams=["Chassis"], exclude_main=True, group_id=group
+            ) as reader:
                 for packet in reader:
                     failed = (packet.topic, packet.offset)
                     handle(packet, fails=len(handled) == 4)
@@ -45,13 +46,14 @@ def main() -> None:
         except DiskFullError as error:
             print(f"first run: {len(handled)} packets handled, then: {error}")
 
-        with client.read(data_source=DATA_SOURCE, mode="live", streams=["Chassis"], exclude_main=True,
-                         group_id=group) as reader:
-            packet = reader.next(timeout_s=30)
-            if packet is None:
+        with client.read(
+            data_source=DATA_SOURCE, mode="live", streams=["Chassis"], exclude_main=True, group_id=group
+        ) as reader:
+            again = reader.next(timeout_s=30)
+            if again is None:
                 sys.exit("the second run read nothing within 30 s")
-            print(f"second run: starts with {packet.type} at offset {packet.offset}")
-            if (packet.topic, packet.offset) != failed:
+            print(f"second run: starts with {again.type} at offset {again.offset}")
+            if (again.topic, again.offset) != failed:
                 sys.exit(f"expected to start again with {failed}")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-
 from telewire.cli import broker, demo, import_file, sessions, tail
 
 app = typer.Typer(
@@ -37,7 +36,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     *,
-    version: Annotated[  # noqa: ARG001 - handled by its callback, before any verb
+    version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version and how it was built."),
     ] = False,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-
 from telewire.cli.exits import reported
 from telewire.cli.options import Broker, Domain, Json, Layout, connect, speed_of
 from telewire.cli.text import safe
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
-
     from telewire.importing import Plan, Written
 
 _UNITS = ("s", "ms", "us", "ns")
@@ -67,9 +68,8 @@ def import_file(
     if time_unit is not None and time_unit not in _UNITS:
         raise typer.BadParameter(f"{time_unit!r} is no unit; use {', '.join(_UNITS)}", param_hint="--time-unit")
 
-    from rich.console import Console
-
     import telewire
+    from rich.console import Console
     from telewire.importing import PlanOptions, load, plan, write
     from telewire.importing.times import TimeRule, parse_start
 
@@ -108,35 +108,22 @@ def import_file(
         Console(highlight=False).print(_written_table(written))
 
 
-class _bar:  # noqa: N801 - used as a statement, like contextlib's own
-    """A progress bar on standard error; nothing when that is no terminal."""
+@contextmanager
+def _bar(console: Console, found: Plan) -> Iterator[Callable[[int], None]]:
+    """A progress bar on standard error, moved by the number of rows written; nothing when that is no terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    def __init__(self, console: object, found: Plan) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        assert isinstance(console, Console)
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=40),
-            MofNCompleteColumn(),
-            TextColumn("rows"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task = self._progress.add_task(f"{len(found.sources)} sessions", total=found.rows)
-
-    def __enter__(self) -> _bar:
-        self._progress.start()
-        return self
-
-    def __call__(self, rows: int) -> None:
-        """Shows that so many rows are written."""
-        self._progress.update(self._task, completed=rows)
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=40),
+        MofNCompleteColumn(),
+        TextColumn("rows"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task(f"{len(found.sources)} sessions", total=found.rows)
+        yield lambda rows: progress.update(task, completed=rows)
 
 
 def _plan_dict(found: Plan) -> dict[str, object]:

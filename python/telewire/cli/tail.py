@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-
 from telewire.cli.exits import USAGE, fail, reported
 from telewire.cli.options import Broker, Domain, Json, Layout, connect
 from telewire.cli.text import clock_ns, iso_ns, safe
@@ -68,8 +67,12 @@ def _reader(
     client: telewire.Client, session_key: str | None, data_source: str | None, *, from_beginning: bool
 ) -> telewire.Reader:
     if session_key is None:
-        start = "beginning" if from_beginning else "edge"
-        return client.read(data_source=data_source, mode="live", start=start, on_undecodable="keep")
+        return client.read(
+            data_source=data_source,
+            mode="live",
+            start="beginning" if from_beginning else "edge",
+            on_undecodable="keep",
+        )
     info = _find(client, session_key)
     if info.live and not from_beginning:
         return client.read(info.key, mode="live", start="edge", on_undecodable="keep")
@@ -81,11 +84,11 @@ def _find(client: telewire.Client, session_key: str) -> telewire.SessionInfo:
     matches = [info for info in known if info.key == session_key] or [
         info for info in known if info.key.startswith(session_key)
     ]
-    if len(matches) == 1:
-        return matches[0]
     if not matches:
         fail(f"no session has the key '{session_key}'; `telewire sessions` lists what is there", USAGE)
-    fail(f"'{session_key}' begins the keys of {len(matches)} sessions; give more of it", USAGE)
+    if len(matches) > 1:
+        fail(f"'{session_key}' begins the keys of {len(matches)} sessions; give more of it", USAGE)
+    return matches[0]
 
 
 def _packet_lines(reader: telewire.Reader, client: telewire.Client, *, as_json: bool) -> Iterator[str]:
@@ -110,7 +113,7 @@ def _packet_lines(reader: telewire.Reader, client: telewire.Client, *, as_json: 
         else:
             stream = safe(packet.stream) or "(main)"
             yield (
-                f"{clock_ns(packet.submit_time_ns)}  {safe(packet.data_source)}  {stream:<12} "
+                f"{clock_ns(packet.submit_time_ns or 0)}  {safe(packet.data_source)}  {stream:<12} "
                 f"{safe(packet.type):<14} {len(packet.data):>7,} B  {words}"
             )
 
@@ -128,31 +131,40 @@ def describe(packet: telewire.Packet, client: telewire.Client) -> tuple[str, dic
 
 
 def _describe(packet: telewire.Packet, client: telewire.Client) -> tuple[str, dict[str, Any]]:
-    if packet.type in {"PeriodicData", "RowData", "SynchroData"}:
-        samples = packet.samples()
+    from telewire.protos import open_data_pb2
+
+    samples = packet.samples()
+    if samples is not None:
         times = samples.timestamps_ns
         span = f" {clock_ns(times[0])} … {clock_ns(times[-1])}" if len(times) else ""
         names = ", ".join(safe(name, 60) for name in samples.parameters[:4])
         more = f", and {len(samples.parameters) - 4} more" if len(samples.parameters) > 4 else ""
-        facts = {
+        return f"{len(times)} x {len(samples.parameters)}{span}  {names}{more}", {
             "parameters": list(samples.parameters),
             "rows": len(times),
             "first_ns": int(times[0]) if len(times) else None,
             "last_ns": int(times[-1]) if len(times) else None,
         }
-        return f"{len(times)} × {len(samples.parameters)}{span}  {names}{more}", facts
     message = packet.message
-    if packet.type == "Marker":
-        facts = {"time_ns": message.timestamp, "label": message.label, "marker": message.type, "value": message.value}
+    if isinstance(message, open_data_pb2.MarkerPacket):
         words = f"{clock_ns(message.timestamp)}  {safe(message.label)} ({safe(message.type)} {message.value})"
-        return f"{words} {safe(message.description)}".rstrip(), facts | {"description": message.description}
-    if packet.type == "Event":
+        return f"{words} {safe(message.description)}".rstrip(), {
+            "time_ns": message.timestamp,
+            "label": message.label,
+            "marker": message.type,
+            "value": message.value,
+            "description": message.description,
+        }
+    if isinstance(message, open_data_pb2.EventPacket):
         identifier = client.event_of(packet.data_source, message.data_format.data_format_identifier)
         values = list(message.raw_values)
         shown = " ".join(f"{value:g}" for value in values)
-        facts = {"time_ns": message.timestamp, "event": identifier, "values": [_finite(value) for value in values]}
-        return f"{clock_ns(message.timestamp)}  {safe(identifier)} {shown}", facts
-    if packet.type == "Configuration":
+        return f"{clock_ns(message.timestamp)}  {safe(identifier)} {shown}", {
+            "time_ns": message.timestamp,
+            "event": identifier,
+            "values": [_finite(value) for value in values],
+        }
+    if isinstance(message, open_data_pb2.ConfigurationPacket):
         counts = {"parameters": len(message.parameter_definitions), "events": len(message.event_definitions)}
         return f"{counts['parameters']} parameters, {counts['events']} events", counts
     return "", {}
@@ -162,10 +174,8 @@ def _sample_lines(reader: telewire.Reader, parameter: str, *, as_json: bool) -> 
     from telewire import Status
 
     for packet in reader:
-        if packet.error is not None or packet.type not in {"PeriodicData", "RowData", "SynchroData"}:
-            continue
-        samples = packet.samples()
-        if parameter not in samples.parameters:
+        samples = None if packet.error is not None else packet.samples()
+        if samples is None or parameter not in samples.parameters:
             continue
         values, statuses = samples.column(parameter), samples.column_status(parameter)
         for time_ns, value, number in zip(samples.timestamps_ns.tolist(), values, statuses.tolist(), strict=True):

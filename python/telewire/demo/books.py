@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-
 from telewire import EventDefinition, Parameter
 from telewire.demo.channels import BLOCKS, EVENTS, Block
 from telewire.demo.ledger import Ledger
 from telewire.demo.script import LAP_MARKER, Mark, Piece, Tick
+from telewire.protos import open_data_pb2
 
 if TYPE_CHECKING:
     import telewire
@@ -102,18 +102,17 @@ def enter_packet(packet: telewire.Packet, client: telewire.Client, ledger: Ledge
     Returns:
         What was in it, for a display: samples, a marker (events come as one of type `Event`), or None.
     """
-    if packet.type in _KIND_TYPE.values():
-        samples = packet.samples()
+    samples = packet.samples()
+    if samples is not None:
         ledger.samples(
             packet.stream, packet.type, samples.parameters, samples.timestamps_ns, samples.values, samples.status
         )
         return samples
-    if packet.type == "Marker":
-        message = packet.message
+    message = packet.message
+    if isinstance(message, open_data_pb2.MarkerPacket):
         ledger.marker(packet.stream, message.type, message.timestamp, message.label, message.value, message.description)
         return Mark(message.timestamp, message.type, message.label, message.value, message.description)
-    if packet.type == "Event":
-        message = packet.message
+    if isinstance(message, open_data_pb2.EventPacket):
         identifier = client.event_of(packet.data_source, message.data_format.data_format_identifier)
         values = tuple(message.raw_values)
         ledger.event(packet.stream, identifier, message.timestamp, values)

@@ -13,7 +13,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-
 from telewire.demo import channels
 from telewire.demo.channels import Block, EventKind
 from telewire.demo.thermal import Thermal, Work
@@ -391,7 +390,8 @@ def _smooth(values: Array, width: int) -> Array:
         return values
     padded = np.concatenate((np.full(half + 1, values[0]), values, np.full(half, values[-1])))
     total = np.cumsum(padded)
-    return (total[2 * half + 1 :] - total[: -2 * half - 1]) / (2 * half + 1)
+    smooth: Array = (total[2 * half + 1 :] - total[: -2 * half - 1]) / (2 * half + 1)
+    return smooth
 
 
 def _switches(

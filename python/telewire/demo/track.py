@@ -155,7 +155,7 @@ def _lay_out(scale: float) -> Track:
     bends = np.column_stack((np.zeros_like(turns), turns / arcs)).ravel()
 
     length = float(lengths.sum())
-    distance = np.arange(_POINTS) * (length / _POINTS)
+    distance: Array = np.arange(_POINTS, dtype=np.float64) * (length / _POINTS)
     ends = np.cumsum(lengths)
     from_straight = np.mod(distance + _START_LINE * float(straights[0]), length)
     segment = np.minimum(np.searchsorted(ends, from_straight, side="right"), len(lengths) - 1)
@@ -175,7 +175,8 @@ def _lay_out(scale: float) -> Track:
 def _run(values: Array, length: float) -> Array:
     """The integral of `values` over the lap, zero at the start line; (n,)."""
     step = length / len(values)
-    return np.concatenate(([0.0], np.cumsum((values[1:] + values[:-1]) / 2))) * step
+    run: Array = np.concatenate(([0.0], np.cumsum((values[1:] + values[:-1]) / 2))) * step
+    return run
 
 
 def _eased(curvature: Array) -> Array:
@@ -191,7 +192,8 @@ def _closed(path: Array) -> Array:
     """Spreads the small error that easing leaves at the end of the lap over all of it."""
     # The point after the last one is the first; the last step is taken to be as long as the one before it.
     gap = path[-1] + (path[-1] - path[-2])
-    return path - gap * np.arange(len(path)) / len(path)
+    closed: Array = path - gap * np.arange(len(path)) / len(path)
+    return closed
 
 
 def _drive(track: Track, limit: Array, grip: float, *, closed: bool) -> Array:
@@ -215,7 +217,8 @@ def _drive(track: Track, limit: Array, grip: float, *, closed: bool) -> Array:
             squares[i] = min(float(squares[i]), square + 2 * 0.9 * hold * step)
         if closed:
             squares[-1] = squares[0]
-    return np.sqrt(squares)
+    speeds: Array = np.sqrt(squares)
+    return speeds
 
 
 def _grip_left(grip: float, square: float, curvature: float) -> float:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
-
 from telewire.importing.refused import ImportRefusedError
 from telewire.importing.times import TimeRule, Times
 
@@ -213,20 +212,23 @@ def _rows_by_source(table: Table, column: Column | None, data_source: str | None
             f"drop one, or leave the column out with --skip-column {column.name}"
         )
     found: dict[str, list[int]] = {}
-    for index, name in enumerate(column.texts()):
-        if name is None:
+    for index, text in enumerate(column.texts()):
+        if text is None:
             raise column.refuse(index, "no data source; every row needs one")
-        if name not in found:
-            if not _LEGAL.fullmatch(name):
-                raise column.refuse(index, _illegal(name))
-            found[name] = []
-        found[name].append(index)
+        if text not in found:
+            if not _LEGAL.fullmatch(text):
+                raise column.refuse(index, _illegal(text))
+            found[text] = []
+        found[text].append(index)
     return {name: np.array(rows, np.int64) for name, rows in found.items()}
 
 
 def _illegal(name: str) -> str:
     shown = name if len(name) <= 40 else f"{name[:40]}…"
-    return f"{shown!r} cannot be a data source: it names a Kafka topic, so only letters, digits, '.', '_' and '-' are legal"
+    return (
+        f"{shown!r} cannot be a data source: it names a Kafka topic, where only letters, digits, '.', '_' and '-' are "
+        "legal"
+    )
 
 
 def _lap_numbers(column: Column) -> npt.NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""A file as named columns: Parquet through pyarrow, CSV through Python's own reader, with the same questions to both."""
+"""A file as named columns: Parquet through pyarrow, CSV through Python's own reader, asked the same questions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
-
 from telewire.importing import times
 from telewire.importing.refused import ImportRefusedError
 from telewire.importing.times import TimeRule, Times
@@ -45,7 +44,9 @@ class Numbers:
 class Column(Protocol):
     """One column of a file."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Its name in the file."""
 
     def numbers(self) -> Numbers:
         """The column as doubles; refuses the first cell that is not a number."""
@@ -137,7 +138,9 @@ def _load_csv(path: Path) -> Table:
         raise ImportRefusedError(f"{path} is not UTF-8 text ({error.reason}); save it as UTF-8") from error
     except (csv.Error, OSError) as error:
         raise ImportRefusedError(f"{path} cannot be read as CSV: {error}") from error
-    columns = {name: TextColumn(name, column, lines) for name, column in zip(names, cells, strict=True)}
+    columns: dict[str, Column] = {
+        name: TextColumn(name, column, lines) for name, column in zip(names, cells, strict=True)
+    }
     return Table(path, len(lines), columns)
 
 

@@ -19,12 +19,12 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import numpy.typing as npt
-
 from telewire.importing.refused import ImportRefusedError
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def from_texts(texts: Sequence[str], rule: TimeRule, refuse: Callable[[int, str]
     cache: dict[str, int] = {}
     times = np.empty(len(texts), np.int64)
     for index, text in enumerate(texts):
-        times[index] = _iso(text.strip(), zone, cache, lambda reason, at=index: refuse(at, reason))
+        times[index] = _iso(text.strip(), zone, cache, partial(refuse, index))
     return times
 
 
@@ -137,7 +137,7 @@ def from_numbers(
 def from_timestamps(
     values: npt.NDArray[np.int64],
     unit: Unit,
-    zoned: bool,  # noqa: FBT001 - a property of the column's type
+    zoned: bool,
     rule: TimeRule,
     refuse: Callable[[int, str], ImportRefusedError],
 ) -> Times:
@@ -157,7 +157,7 @@ def from_timestamps(
         minute = second - second % 60
         if minute not in cache:
             local = datetime.fromtimestamp(minute, UTC).replace(tzinfo=zone)
-            cache[minute] = _unambiguous(local, lambda reason, at=index: refuse(at, reason))
+            cache[minute] = _unambiguous(local, partial(refuse, index))
         shifted[index] = (cache[minute] + second - minute) * 1_000_000_000
     return shifted + rest
 
@@ -198,8 +198,8 @@ def _common_unit(values: npt.NDArray[np.number], refuse: Callable[[int, str], Im
             return unit
     raise refuse(
         0,
-        f"{values[0]} is no time between 2000 and 2100 in s, ms, us or ns; name the unit with --time-unit, or, if times "
-        "count from the start of the recording, name the start with --time-start",
+        f"{values[0]} is no time between 2000 and 2100 in s, ms, us or ns; name the unit with --time-unit, or, if "
+        "times count from the start of the recording, name the start with --time-start",
     )
 
 

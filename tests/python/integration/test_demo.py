@@ -12,11 +12,12 @@ import time
 from typing import Any
 
 import pytest
-
 import telewire
+from telewire.demo import books
 from telewire.demo import run as demo_run
 from telewire.demo.plain import PlainView
 from telewire.demo.run import Options, drive
+from telewire.protos import open_data_pb2
 
 COMMAND = [sys.executable, "-m", "telewire", "demo"]
 
@@ -34,9 +35,9 @@ def test_demo_ends_with_nothing_missing(broker: str, domain: str) -> None:
         info = client.session(report["session_key"])
         assert not info.live
         labels = [
-            (packet.message.type, packet.message.label)
+            (message.type, message.label)
             for packet in client.read(info.key)
-            if packet.type == "Marker" and packet.stream == ""
+            if isinstance(message := packet.message, open_data_pb2.MarkerPacket) and packet.stream == ""
         ]
         assert [label for kind, label in labels if kind == "Lap Trigger"] == ["Out Lap", "Lap 2"]
         assert len([1 for kind, _ in labels if kind == "Sector"]) == 6
@@ -101,7 +102,7 @@ def test_demo_on_a_terminal_draws_the_display(embedded: str, domain: str) -> Non
 def test_demo_notices_a_packet_that_is_not_read(
     embedded: str, domain: str, monkeypatch: pytest.MonkeyPatch, reading: str
 ) -> None:
-    enter_packet = demo_run.enter_packet
+    enter_packet = books.enter_packet
     lost: list[str] = []
 
     def losing(packet: Any, client: Any, ledger: Any) -> Any:

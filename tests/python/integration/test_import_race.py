@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-
 import telewire
+from telewire.protos import open_data_pb2
 
 ROOT = Path(__file__).parents[3]
 REAL = Path(os.environ.get("TELEWIRE_RACE_FILE", ROOT.parent / "shared" / "data" / "f1-2025-dutch-gp-race.parquet"))
@@ -80,14 +80,14 @@ def assert_every_row_came_back(table: pa.Table, written: list[dict[str, object]]
             info = client.session(str(one["session_key"]))
             assert (info.live, info.data_source) == (False, one["data_source"])
             for packet in client.read(info.key):
-                if packet.type == "RowData":
-                    samples = packet.samples()
+                samples, marker = packet.samples(), packet.message
+                if samples is not None:
+                    assert packet.type == "RowData"
                     assert samples.parameters == tuple(f"{name}:Car" for name in parameters)
                     times.append(samples.timestamps_ns)
                     values.append(samples.values)
                     status.append(samples.status)
-                elif packet.type == "Marker":
-                    marker = packet.message
+                elif isinstance(marker, open_data_pb2.MarkerPacket):
                     assert (marker.type, marker.source) == ("Lap Trigger", "0")
                     laps[packet.stream].append((marker.timestamp, marker.label, marker.value))
                 else:

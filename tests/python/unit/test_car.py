@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
-
 from telewire.demo import channels
 from telewire.demo.braille import TrackMap
 from telewire.demo.car import Car, Lap
@@ -119,7 +120,7 @@ def test_every_gear_shift_is_an_event(laps: list[Lap]) -> None:
     for lap in laps:
         shifts = [event.values for event in lap.happenings if event.kind is channels.GEAR_SHIFT]
         assert len(shifts) >= 10
-        for (_, to), (start, _) in zip(shifts, shifts[1:], strict=False):
+        for (_, to), (start, _) in pairwise(shifts):
             assert to == start
 
 
@@ -202,10 +203,11 @@ def test_a_changed_status_is_a_difference() -> None:
 def test_a_stream_without_its_end_is_a_difference() -> None:
     read = filled_ledger()
     read.protocol["A"].remove("EndOfSession")
-    assert differences(filled_ledger(), read) == [
+    (sentence,) = differences(filled_ledger(), read)
+    assert sentence == (
         "stream 'A': expected NewSession, Configuration, EndOfSession once each in order, "
         "read NewSession, Configuration"
-    ]
+    )
 
 
 def test_the_map_shows_every_point_of_the_track_inside_its_box(track: Track) -> None:

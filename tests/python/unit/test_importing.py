@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
 from telewire.importing import ImportRefusedError, Plan, PlanOptions, load, plan
 from telewire.importing.times import TimeRule, parse_start
 
@@ -33,7 +32,7 @@ def of_parquet(folder: Path, columns: dict[str, Any], **options: Any) -> Plan:
 
 
 def times_of(plan_: Plan) -> list[int]:
-    return plan_.sources[0].times_ns.tolist()
+    return [int(time_ns) for time_ns in plan_.sources[0].times_ns]
 
 
 def refused(folder: Path, text: str, **options: Any) -> ImportRefusedError:
