@@ -4,6 +4,8 @@
 //! what is written here is byte for byte what it would write for the same message.
 
 mod columns;
+#[cfg(test)]
+mod conformance_tests;
 mod decode;
 mod encode;
 mod envelope;

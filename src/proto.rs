@@ -32,3 +32,20 @@ pub mod key_generator {
         include!(concat!(env!("OUT_DIR"), "/ma.streaming.key_generator.v1.rs"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    /// The Python package builds its message classes from this file. After a change of `proto/`, run this test with
+    /// `TELEWIRE_WRITE_DESCRIPTORS=1` to write it anew, then `scripts/write_proto_stubs.py` for the stubs.
+    #[test]
+    fn the_python_package_describes_the_same_messages() {
+        let built: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.binpb"));
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/python/telewire/protos/descriptors.binpb");
+        if std::env::var_os("TELEWIRE_WRITE_DESCRIPTORS").is_some() {
+            std::fs::write(path, built).unwrap();
+        }
+        assert!(std::fs::read(path).unwrap() == built, "{path} is out of date; see this test's comment");
+    }
+}

@@ -1,11 +1,14 @@
 //! Questions to the cluster: is it there, which topics, which offsets; and the explicit creation of topics.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::TopicPartition;
@@ -22,7 +25,11 @@ const ONE_TRY: Duration = Duration::from_millis(1500);
 
 /// Asks the cluster. Shared by everything a client starts.
 pub struct Admin {
-    client: AdminClient<Context>,
+    /// Answers questions; its problems are heard when it is polled.
+    client: BaseConsumer<Context>,
+    /// Creates topics; made when it is first needed, because most programs find theirs.
+    creator: OnceLock<AdminClient<Context>>,
+    config: ClientConfig,
     brokers: String,
     timeout: Duration,
     /// The last listing and when it was made.
@@ -41,11 +48,11 @@ impl Admin {
     /// # Errors
     /// [`Error::Config`] for properties that librdkafka does not take.
     pub fn new(settings: &Settings, timeout: Duration) -> Result<Self> {
-        use rdkafka::config::FromClientConfigAndContext;
         let config = settings.admin()?;
-        let client = AdminClient::from_config_and_context(&config, Context::default())
+        let client = BaseConsumer::from_config_and_context(&config, Context::default())
             .map_err(|error| creation_error("Kafka client", &error))?;
-        Ok(Self { client, brokers: settings.brokers.clone(), timeout, topics: Mutex::new(None) })
+        let brokers = settings.brokers.clone();
+        Ok(Self { client, creator: OnceLock::new(), config, brokers, timeout, topics: Mutex::new(None) })
     }
 
     /// The addresses the client was given.
@@ -72,7 +79,8 @@ impl Admin {
 
     /// After a failed try: an error when there is no use in another one.
     fn give_up_or_go_on(&self, begin: Instant, error: &KafkaError) -> Result<()> {
-        let problem = self.client.inner().context().problem();
+        self.listen(Duration::from_millis(20));
+        let problem = self.client.client().context().problem();
         if let Some(problem) = problem.as_ref().filter(|problem| problem.refused) {
             return Err(Error::Authentication { brokers: self.brokers.clone(), reason: problem.reason.clone() });
         }
@@ -84,8 +92,15 @@ impl Admin {
         Err(Error::Unreachable { brokers: self.brokers.clone(), waited: self.timeout, reason })
     }
 
+    /// Takes in what librdkafka has to say; without it, its words would pile up.
+    fn listen(&self, time: Duration) {
+        // What comes back is an error that the context has heard already.
+        let _ = self.client.poll(time);
+    }
+
     fn fetch_topics(&self, wait: Duration) -> std::result::Result<Topics, KafkaError> {
-        let metadata = self.client.inner().fetch_metadata(None, wait)?;
+        self.listen(Duration::ZERO);
+        let metadata = self.client.fetch_metadata(None, wait)?;
         let topics: BTreeMap<String, i32> = metadata
             .topics()
             .iter()
@@ -123,7 +138,7 @@ impl Admin {
     pub fn watermarks(&self, place: &TopicPartition) -> Result<(i64, i64)> {
         let begin = Instant::now();
         loop {
-            match self.client.inner().fetch_watermarks(&place.topic, place.partition, ONE_TRY) {
+            match self.client.fetch_watermarks(&place.topic, place.partition, ONE_TRY) {
                 Ok(marks) => return Ok(marks),
                 Err(error) => {
                     let code = error.rdkafka_error_code();
@@ -165,20 +180,25 @@ impl Admin {
     ///
     /// # Errors
     /// [`Error::Kafka`] when the broker refuses or does not answer.
-    pub fn offset_at(&self, settings: &Settings, place: &TopicPartition, timestamp_ms: i64) -> Result<i64> {
-        use rdkafka::consumer::{BaseConsumer, Consumer as _};
+    pub fn offset_at(&self, place: &TopicPartition, timestamp_ms: i64) -> Result<i64> {
         let failed = |error: &KafkaError| kafka_error(format!("looking up a time in {place}"), error);
-        let mut config = settings.admin()?;
-        config.remove("group.id");
-        let consumer: BaseConsumer = config.create().map_err(|error| failed(&error))?;
         let mut list = rdkafka::TopicPartitionList::new();
         list.add_partition_offset(&place.topic, place.partition, rdkafka::Offset::Offset(timestamp_ms))
             .map_err(|error| failed(&error))?;
-        let found = consumer.offsets_for_times(list, self.timeout).map_err(|error| failed(&error))?;
+        let found = self.client.offsets_for_times(list, self.timeout).map_err(|error| failed(&error))?;
         match found.elements().first().map(|element| element.offset()) {
             Some(rdkafka::Offset::Offset(offset)) => Ok(offset),
             _ => Ok(self.watermarks(place)?.1),
         }
+    }
+
+    fn creator(&self) -> Result<&AdminClient<Context>> {
+        if let Some(creator) = self.creator.get() {
+            return Ok(creator);
+        }
+        let new = AdminClient::from_config_and_context(&self.config, Context::default())
+            .map_err(|error| creation_error("Kafka client", &error))?;
+        Ok(self.creator.get_or_init(|| new))
     }
 
     /// Makes sure a topic exists, creating it with so many partitions if it does not, and waits until it can be used.
@@ -209,7 +229,8 @@ impl Admin {
         // The broker's default replication (needs Kafka 2.4 or later).
         let new = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
         let options = AdminOptions::new().request_timeout(Some(self.timeout)).operation_timeout(Some(self.timeout));
-        let outcome = futures_executor::block_on(self.client.create_topics([&new], &options))
+        let creator = self.creator()?;
+        let outcome = futures_executor::block_on(creator.create_topics([&new], &options))
             .map_err(|error| kafka_error(format!("creating topic '{name}'"), &error))?;
         match outcome.into_iter().next() {
             None | Some(Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => {}

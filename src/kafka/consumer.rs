@@ -7,8 +7,9 @@
 use std::ffi::CStr;
 use std::time::Duration;
 
+use rdkafka::ClientContext as _;
 use rdkafka::bindings as rdk;
-use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
@@ -333,7 +334,21 @@ impl Consumer {
                     }
                     0
                 }
-                // Statistics and the rest are of no use here.
+                rdk::RD_KAFKA_EVENT_LOG => {
+                    let (mut facility, mut line, mut level) = (std::ptr::null(), std::ptr::null(), 0);
+                    if rdk::rd_kafka_event_log(event.0, &mut facility, &mut line, &mut level) == 0 {
+                        let context = self.inner.client().context();
+                        context.log(log_level(level), text(facility).trim(), text(line).trim());
+                    }
+                    0
+                }
+                rdk::RD_KAFKA_EVENT_STATS => {
+                    let json = rdk::rd_kafka_event_stats(event.0);
+                    if !json.is_null() {
+                        self.inner.client().context().stats_raw(CStr::from_ptr(json).to_bytes());
+                    }
+                    0
+                }
                 _ => 0,
             }
         }
@@ -347,7 +362,6 @@ impl Consumer {
         fatal: bool,
         sink: &mut dyn FnMut(Event<'_>),
     ) {
-        use rdkafka::ClientContext as _;
         let error = KafkaError::MessageConsumption(code.into());
         // Remembered and passed on to the log there, once.
         self.inner.client().context().error(error.clone(), &reason);
@@ -415,6 +429,17 @@ unsafe fn list(list: *mut rdk::rd_kafka_topic_partition_list_t) -> Vec<TopicPart
     unsafe {
         let count = usize::try_from((*list).cnt).unwrap_or(0);
         (0..count).map(|i| &*(*list).elems.add(i)).map(|e| TopicPartition::new(text(e.topic), e.partition)).collect()
+    }
+}
+
+/// librdkafka's numbers are those of syslog.
+fn log_level(number: i32) -> RDKafkaLogLevel {
+    match number {
+        ..=3 => RDKafkaLogLevel::Error,
+        4 => RDKafkaLogLevel::Warning,
+        5 => RDKafkaLogLevel::Notice,
+        6 => RDKafkaLogLevel::Info,
+        _ => RDKafkaLogLevel::Debug,
     }
 }
 

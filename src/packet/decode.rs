@@ -3,7 +3,7 @@
 //! Packed and single numbers, fields in any order, messages in several pieces (merged), unknown fields, wrong wire
 //! types (unknown fields, too): all mean what they mean to Google's protobuf. Beyond that a packet must make sense: as
 //! many columns as its format names, all of one length, one row per timestamp. What does not is an error that names the
-//! place. Memory stays within a small multiple of the packet's bytes.
+//! place. Memory stays in proportion to the packet's bytes, whatever they are.
 
 use std::fmt;
 

@@ -230,7 +230,7 @@ impl Client {
     /// # Errors
     /// [`Error::Config`] for producer properties that cannot be used, [`Error::Closed`].
     pub fn writer(&self) -> Result<PacketWriter> {
-        Ok(PacketWriter { sender: self.sender()? })
+        Ok(PacketWriter { sender: self.sender()?, _client: self.clone() })
     }
 
     /// Begins a session: a new key, the present offsets, the record. Nothing is written to the streams; see
@@ -554,6 +554,9 @@ impl Drop for Inner {
 fn choose_layout<'t>(layout: &mut Layout, choice: LayoutChoice, topics: impl Iterator<Item = &'t str>) -> bool {
     if choice != LayoutChoice::Auto {
         return true;
+    }
+    if !layout.domain.is_empty() {
+        return true; // Only the domain layout has domains.
     }
     match topic::detect(&layout.domain, topics) {
         Detected::Classic => {

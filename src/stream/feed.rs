@@ -387,7 +387,7 @@ impl Feed {
                 start = high;
             } else if let Some(from_ns) = self.options.from_ns {
                 let ms = i64::try_from(from_ns.div_ceil(1_000_000)).unwrap_or(i64::MAX);
-                start = start.max(admin.offset_at(&self.client.inner.settings, &place, ms)?);
+                start = start.max(admin.offset_at(&place, ms)?);
             }
             if start < low && recorded.is_some() {
                 log::warn!(

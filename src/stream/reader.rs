@@ -299,7 +299,7 @@ fn check(client: &Client, options: &ReadOptions) -> Result<()> {
     }
     let layout = client.layout();
     let excluded = |name: &String| options.excluded_streams.contains(name);
-    for name in options.streams.iter().filter(|name| !excluded(name)) {
+    for name in options.streams.iter().filter(|name| !name.is_empty() && !excluded(name)) {
         topic::check_stream(name)?;
         let any_source = options.data_source.as_deref().unwrap_or("any");
         if !layout.place(any_source, name)?.mapped {

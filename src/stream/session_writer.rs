@@ -164,7 +164,9 @@ impl Core {
         if order.open.contains(stream) {
             return Ok(());
         }
-        topic::check_stream(stream)?;
+        if !stream.is_empty() {
+            topic::check_stream(stream)?;
+        }
         let layout = self.client.layout();
         let begin = new_session_packet(&self.key, &self.started, &self.start_offsets, &layout);
         self.sender.send(&self.data_source, stream, &self.key, &begin, false)?;

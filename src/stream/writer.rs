@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
+use super::client::Client;
 use crate::error::{Error, Printable, Result};
 use crate::kafka::producer::Target;
 use crate::kafka::{Admin, Outbox, Outcome, Ticket, WriteCounts};
@@ -152,6 +153,8 @@ impl Sender {
 #[derive(Clone)]
 pub struct PacketWriter {
     pub(crate) sender: Arc<Sender>,
+    /// A writer keeps its client open.
+    pub(crate) _client: Client,
 }
 
 impl std::fmt::Debug for PacketWriter {

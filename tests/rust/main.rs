@@ -1,1 +1,8 @@
+//! Integration tests of the floors that talk to a broker, against the one that `TELEWIRE_TEST_BROKERS` names.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod layouts;
+mod reading;
+mod sessions;
+mod support;
+mod writing;

@@ -218,6 +218,47 @@ fn errors_of_the_wire_tell_the_packet_and_the_offset() {
     );
 }
 
+/// Bytes of memory that decoded samples hold.
+fn held(samples: &Samples) -> usize {
+    let names = match &samples.format {
+        SampleFormat::Parameters(names) => {
+            names.capacity() * size_of::<String>() + names.iter().map(String::capacity).sum::<usize>()
+        }
+        _ => 0,
+    };
+    let column = |column: &Column| {
+        column.status.as_ref().map_or(0, Vec::capacity)
+            + match &column.values {
+                Values::F64(values) => values.capacity() * 8,
+                Values::I32(values) => values.capacity() * 4,
+                Values::Bool(values) => values.capacity(),
+                Values::Str(values) => {
+                    values.capacity() * size_of::<String>() + values.iter().map(String::capacity).sum::<usize>()
+                }
+            }
+    };
+    names + samples.columns.capacity() * size_of::<Column>() + samples.columns.iter().map(column).sum::<usize>()
+}
+
+#[test]
+fn the_emptiest_samples_columns_and_names_take_memory_in_proportion() {
+    const COUNT: usize = 100_000;
+    let empty = |number: u8| field(number, &[]).repeat(COUNT);
+    let names = field(1, &field(2, &empty(1)));
+    let hostile = [
+        (PacketType::PeriodicData, empty(4)),
+        (PacketType::PeriodicData, field(4, &field(1, &empty(1)))),
+        (PacketType::PeriodicData, field(4, &field(4, &empty(1)))),
+        (PacketType::RowData, [fixed(2, 1), field(3, &field(4, &empty(1)))].concat()),
+        (PacketType::RowData, names),
+    ];
+    for (kind, content) in hostile {
+        let samples = decode_samples(kind, &content).unwrap();
+        let held = held(&samples);
+        assert!(held <= 100 * content.len(), "{held} bytes for {} of {kind}", content.len());
+    }
+}
+
 proptest! {
     #[test]
     fn periodic_packets_survive_the_round_trip(
