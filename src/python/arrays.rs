@@ -1,9 +1,7 @@
 //! Columns from NumPy without copying: float64 tables and columns of any stride, int32, bool, and lists of text.
 //! `telewire.columns` has brought them into these shapes.
 
-use numpy::{
-    Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
-};
+use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -115,11 +113,7 @@ impl<'a, T: Element> Table<'a, T> {
     fn of(array: &'a PyReadonlyArray2<'_, T>) -> Self {
         let shape = (array.shape()[0], array.shape()[1]);
         let steps = (steps::<T>(array.strides()[0]), steps::<T>(array.strides()[1]));
-        let len = if shape.0 == 0 || shape.1 == 0 {
-            0
-        } else {
-            (shape.0 - 1) * steps.0 + (shape.1 - 1) * steps.1 + 1
-        };
+        let len = if shape.0 == 0 || shape.1 == 0 { 0 } else { (shape.0 - 1) * steps.0 + (shape.1 - 1) * steps.1 + 1 };
         Self { data: span(array.data(), len), shape, steps }
     }
 

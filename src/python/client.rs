@@ -17,7 +17,9 @@ use super::watch::SessionWatch;
 use crate::error::{Error, Result};
 use crate::format::FormatKind;
 use crate::session::NewSession;
-use crate::stream::{self, ClientOptions, Inactivity, LayoutChoice, LiveStart, OnOutage, ReadOptions, Reading, Security};
+use crate::stream::{
+    self, ClientOptions, Inactivity, LayoutChoice, LiveStart, OnOutage, ReadOptions, Reading, Security,
+};
 use crate::time::now_ns;
 use crate::topic::{LayoutKind, NamedStreamForm, Strategy};
 
@@ -50,19 +52,22 @@ pub(super) fn connect(
     on_outage: &str,
 ) -> PyResult<Client> {
     let options = ClientOptions {
-        layout: one_of(py, "layout", layout, &[
-            ("auto", LayoutChoice::Auto),
-            ("classic", LayoutChoice::Classic),
-            ("domain", LayoutChoice::Domain),
-        ])?,
+        layout: one_of(
+            py,
+            "layout",
+            layout,
+            &[("auto", LayoutChoice::Auto), ("classic", LayoutChoice::Classic), ("domain", LayoutChoice::Domain)],
+        )?,
         domain,
         named_stream_form: named_stream_form
             .map(|form| one_of(py, "named_stream_form", form, &[("A", NamedStreamForm::A), ("B", NamedStreamForm::B)]))
             .transpose()?,
-        strategy: one_of(py, "strategy", strategy, &[
-            ("topic", Strategy::TopicBased),
-            ("partition", Strategy::PartitionBased),
-        ])?,
+        strategy: one_of(
+            py,
+            "strategy",
+            strategy,
+            &[("topic", Strategy::TopicBased), ("partition", Strategy::PartitionBased)],
+        )?,
         partition_mappings,
         security: Security {
             protocol: security.remove("protocol"),
@@ -117,7 +122,10 @@ impl Client {
 
     /// (kind, domain, form, strategy, partition mappings).
     #[expect(clippy::type_complexity, reason = "a tuple for Python")]
-    fn layout(&self, py: Python<'_>) -> PyResult<(&'static str, String, &'static str, &'static str, Vec<(String, i32)>)> {
+    fn layout(
+        &self,
+        py: Python<'_>,
+    ) -> PyResult<(&'static str, String, &'static str, &'static str, Vec<(String, i32)>)> {
         let layout = self.formats.client.get(py)?.layout();
         let kind = match layout.kind {
             LayoutKind::Classic => "classic",
@@ -269,12 +277,17 @@ impl Client {
             session_key,
             data_source,
             pattern,
-            reading: one_of(py, "mode", reading, &[
-                ("session", Reading::Session),
-                ("live", Reading::Live),
-                ("historic", Reading::Historic),
-                ("both", Reading::Both),
-            ])?,
+            reading: one_of(
+                py,
+                "mode",
+                reading,
+                &[
+                    ("session", Reading::Session),
+                    ("live", Reading::Live),
+                    ("historic", Reading::Historic),
+                    ("both", Reading::Both),
+                ],
+            )?,
             streams,
             exclude_main,
             excluded_streams,

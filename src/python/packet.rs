@@ -177,8 +177,8 @@ impl Packet {
     #[getter]
     fn submit_time<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         static FROM_NS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let from_ns =
-            FROM_NS.get_or_try_init(py, || py.import("telewire.session_info")?.getattr("from_ns").map(Bound::unbind))?;
+        let from_ns = FROM_NS
+            .get_or_try_init(py, || py.import("telewire.session_info")?.getattr("from_ns").map(Bound::unbind))?;
         from_ns.bind(py).call1((self.submit_time_ns(),))
     }
 
