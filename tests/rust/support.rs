@@ -1,5 +1,6 @@
 //! A broker, a world of its own for each test, and waiting with a deadline.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use telewire::packet::{ColumnRef, Envelope, Strided, ValuesRef};
@@ -11,9 +12,15 @@ use telewire::topic::Strategy;
 /// Nothing in these tests takes longer unless it hangs.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
+/// The cluster under test: an address, or `embedded://` for the broker of this very process.
 pub(crate) fn brokers() -> String {
-    std::env::var("TELEWIRE_TEST_BROKERS")
-        .expect("TELEWIRE_TEST_BROKERS must name a broker; `python3 scripts/kafka.py run -- cargo test` starts one")
+    static ATTACHED: OnceLock<telewire::embedded::Attached> = OnceLock::new();
+    let brokers = std::env::var("TELEWIRE_TEST_BROKERS")
+        .expect("TELEWIRE_TEST_BROKERS must name a broker; `python3 scripts/kafka.py run -- cargo test` starts one");
+    if telewire::embedded::is_embedded_url(&brokers) {
+        return ATTACHED.get_or_init(|| telewire::embedded::attach(&brokers).unwrap()).address();
+    }
+    brokers
 }
 
 /// A domain that no other test and no other run uses.
