@@ -56,26 +56,21 @@ impl<'py> Given<'py> {
     }
 
     fn columns<'a>(&'a self, texts: &'a [Vec<&'a str>]) -> Result<Vec<ColumnRef<'a>>> {
-        let count = match &self.values {
-            Values::Table(table) => table.shape()[1],
-            Values::Columns(columns) => columns.len(),
-        };
         let status = self.status.as_ref().map(Table::of);
-        let table = match &self.values {
-            Values::Table(table) => Some(Table::of(table)),
-            Values::Columns(_) => None,
+        let column = |index: usize, values| {
+            let status = status.as_ref().map(|status| status.column(index)).transpose()?;
+            Ok(ColumnRef { values, status })
         };
-        (0..count)
-            .map(|index| {
-                let values = match (&table, &self.values) {
-                    (Some(table), _) => ValuesRef::F64(table.column(index)?),
-                    (None, Values::Columns(columns)) => columns[index].values(&texts[index])?,
-                    (None, Values::Table(_)) => unreachable!("a table was taken above"),
-                };
-                let status = status.as_ref().map(|status| status.column(index)).transpose()?;
-                Ok(ColumnRef { values, status })
-            })
-            .collect()
+        match &self.values {
+            Values::Table(table) => {
+                let table = Table::of(table);
+                (0..table.shape.1).map(|index| column(index, ValuesRef::F64(table.column(index)?))).collect()
+            }
+            Values::Columns(columns) => {
+                let filled = columns.iter().zip(texts).enumerate();
+                filled.map(|(index, (values, texts))| column(index, values.values(texts)?)).collect()
+            }
+        }
     }
 }
 

@@ -24,6 +24,10 @@ use crate::time::now_ns;
 use crate::topic::{LayoutKind, NamedStreamForm, Strategy};
 
 type Properties = BTreeMap<String, String>;
+/// Ids, kind, identifiers.
+type FormatParts = (Vec<u64>, &'static str, Vec<String>);
+/// Kind, domain, form, strategy, partition mappings.
+type LayoutParts = (&'static str, String, &'static str, &'static str, Vec<(String, i32)>);
 
 /// A connection to brokers.
 #[pyclass(frozen, module = "telewire._core")]
@@ -120,12 +124,7 @@ impl Client {
         Ok(self.formats.client.get(py)?.brokers())
     }
 
-    /// (kind, domain, form, strategy, partition mappings).
-    #[expect(clippy::type_complexity, reason = "a tuple for Python")]
-    fn layout(
-        &self,
-        py: Python<'_>,
-    ) -> PyResult<(&'static str, String, &'static str, &'static str, Vec<(String, i32)>)> {
+    fn layout(&self, py: Python<'_>) -> PyResult<LayoutParts> {
         let layout = self.formats.client.get(py)?.layout();
         let kind = match layout.kind {
             LayoutKind::Classic => "classic",
@@ -223,8 +222,7 @@ impl Client {
         self.with(py, "event_of", move |client| client.event_of(&data_source, id)).map(|found| found.to_string())
     }
 
-    /// (ids, kind, identifiers) of each.
-    fn formats(&self, py: Python<'_>, data_source: String) -> PyResult<Vec<(Vec<u64>, &'static str, Vec<String>)>> {
+    fn formats(&self, py: Python<'_>, data_source: String) -> PyResult<Vec<FormatParts>> {
         let formats = self.with(py, "formats", move |client| client.formats(&data_source))?;
         Ok(formats
             .into_iter()
