@@ -464,7 +464,7 @@ def test_users_get_fixtures_for_their_own_tests(tmp_path: object) -> None:
         def test_two(telewire_client):
             assert telewire_client.sessions() == []
         '''.replace("\\n        ", "\\n"))
-        sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-p", "telewire.testing.plugin", str(folder)]))
+        sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "--confcutdir", str(folder), str(folder)]))
     """
     assert "2 passed" in run_python(program, str(tmp_path)).stdout
 
