@@ -131,15 +131,12 @@ def statuses(given: ArrayLike | None, values: object, rows: int, count: int) -> 
         raise ConfigError(f"status must be telewire.Status numbers from 0 to 3, not {array.dtype}")
     if array.size and (int(array.min()) < 0 or int(array.max()) > 3):
         raise ConfigError(f"status must be from 0 to 3, not {int(array.min())} to {int(array.max())}")
-    if array.ndim == 1 and count > 1 and array.shape == (rows,):
+    if array.shape == (rows,):
         # One status per time counts for every parameter.
         array = array.reshape(rows, 1)
-    elif array.ndim == 1 and count == 1:
-        array = array.reshape(-1, 1)
-    try:
-        return np.ascontiguousarray(np.broadcast_to(array, (rows, count)), dtype=np.uint8)
-    except ValueError:
-        raise ConfigError(f"status of shape {np.shape(given)} does not fit values of shape ({rows}, {count})") from None
+    if array.shape not in ((), (rows, 1), (rows, count)):
+        raise ConfigError(f"status of shape {np.shape(given)} does not fit values of shape ({rows}, {count})")
+    return np.ascontiguousarray(np.broadcast_to(array, (rows, count)), dtype=np.uint8)
 
 
 def _is_column(entry: object) -> bool:
