@@ -33,6 +33,8 @@ mod offsets;
 mod partition;
 mod produce;
 mod producers;
+#[cfg(test)]
+mod protocol_tests;
 mod record_times;
 mod refusal;
 mod server;

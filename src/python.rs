@@ -78,16 +78,17 @@ fn rdkafka_version() -> String {
     rdkafka::util::get_rdkafka_version().1
 }
 
-/// Called once at exit, after everything was closed: stops the broker behind `embedded://`, and ends the wait of the
-/// thread that drains the logs.
+/// Called once at exit, after everything was closed: ends the wait of the thread that drains the logs, and stops the
+/// broker behind `embedded://`.
 #[pyfunction]
 fn shutdown(py: Python<'_>) -> PyResult<()> {
-    if boundary::is_home() {
-        boundary::wait(py, "stopping the embedded broker", || {
-            crate::embedded::stop_in_memory();
-            Ok(())
-        })?;
-    }
+    // From here on nobody listens, and clients that lose their broker at exit are no news.
     logs::finish();
-    Ok(())
+    if !boundary::is_home() {
+        return Ok(());
+    }
+    boundary::wait(py, "stopping the embedded broker", || {
+        crate::embedded::stop_in_memory();
+        Ok(())
+    })
 }

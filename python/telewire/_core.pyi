@@ -1,8 +1,10 @@
-"""The extension module: the Rust core as Python sees it. Programs use `telewire`; this is what it is built on."""
+# The extension module: the Rust core as Python sees it. Programs use `telewire`, which is built on this. Classes that
+# programs meet are documented here, because they have no Python file of their own.
+# ruff: noqa: PYI021, A002
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, final
+from typing import Literal, TypeAlias, final
 
 import numpy as np
 from google.protobuf.message import Message
@@ -10,10 +12,12 @@ from numpy.typing import NDArray
 
 from telewire.packet import Samples
 
-_Fate = Literal["persisted", "not_persisted", "possibly_persisted"]
-_Outcome = tuple[int, _Fate, str, str | None, bytes | None]
-_Flushed = tuple[int, list[_Outcome], int]
-_Values = NDArray[np.float64] | Sequence[NDArray[np.float64] | NDArray[np.int32] | NDArray[np.bool_] | list[str]]
+_Fate: TypeAlias = Literal["persisted", "not_persisted", "possibly_persisted"]
+_Outcome: TypeAlias = tuple[int, _Fate, str, str | None, bytes | None]
+_Flushed: TypeAlias = tuple[int, list[_Outcome], int]
+_Values: TypeAlias = (
+    NDArray[np.float64] | Sequence[NDArray[np.float64] | NDArray[np.int32] | NDArray[np.bool_] | list[str]]
+)
 
 def version() -> str: ...
 def build_info() -> dict[str, str]:
@@ -38,6 +42,7 @@ def connect(
     timeout_s: float,
     on_outage: str,
 ) -> Client: ...
+
 @final
 class Client:
     @property

@@ -44,9 +44,7 @@ class Broker:
         retention_s: float | None = None,
     ) -> None:
         logs.start()
-        self._core = _core.Broker(
-            None if data is None else os.fspath(data), host, port, memory_budget, retention_s
-        )
+        self._core = _core.Broker(None if data is None else os.fspath(data), host, port, memory_budget, retention_s)
         lifetime.keep(self)
 
     @property

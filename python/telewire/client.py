@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from telewire import _core, lifetime, logs
 from telewire.config import Config
@@ -115,7 +115,7 @@ def connect(
         ConfigError: A setting that cannot be used.
         KafkaError: No broker answered in time, or it refused who we are.
     """
-    given = {
+    given: dict[str, Any] = {
         "brokers": brokers,
         "domain": domain,
         "layout": layout,

@@ -72,7 +72,7 @@ def timestamps(what: str, given: ArrayLike) -> NDArray[np.uint64]:
 
 
 def columns(
-    parameters: Sequence[str], values: Any, *, one_type: bool = False
+    parameters: Sequence[str], values: object, *, one_type: bool = False
 ) -> tuple[NDArray[np.float64] | list[Column], int]:
     """Values as the core takes them, and their number n per parameter.
 
@@ -92,10 +92,10 @@ def columns(
     if count == 0:
         raise ConfigError("no parameters; name at least one")
     if isinstance(values, np.ndarray):
-        return _from_array(parameters, values, one_type)
+        return _from_array(parameters, values)
     if not isinstance(values, Sequence) or isinstance(values, str | bytes):
         if hasattr(values, "__array__"):
-            return _from_array(parameters, np.asarray(values), one_type)
+            return _from_array(parameters, np.asarray(values))
         raise ConfigError(f"values must be an array or a list of columns, not {type(values).__name__}")
     if not any(_is_column(entry) for entry in values):
         # Plain scalars: one parameter's column, written as a list.
@@ -116,7 +116,7 @@ def columns(
     return (_as_one_type(parameters, listed) if one_type else listed), length
 
 
-def statuses(given: ArrayLike | None, values: Any, rows: int, count: int) -> NDArray[np.uint8] | None:
+def statuses(given: ArrayLike | None, values: object, rows: int, count: int) -> NDArray[np.uint8] | None:
     """The status of each value as a uint8 array of shape (n, p), or None when all are valid.
 
     A masked array without a status gets `Status.MISSING` where it is masked.
@@ -131,24 +131,19 @@ def statuses(given: ArrayLike | None, values: Any, rows: int, count: int) -> NDA
         raise ConfigError(f"status must be telewire.Status numbers from 0 to 3, not {array.dtype}")
     if array.size and (int(array.min()) < 0 or int(array.max()) > 3):
         raise ConfigError(f"status must be from 0 to 3, not {int(array.min())} to {int(array.max())}")
-    if array.ndim == 1 and count > 1 and array.shape == (rows,):
+    if array.shape == (rows,):
         # One status per time counts for every parameter.
         array = array.reshape(rows, 1)
-    elif array.ndim == 1 and count == 1:
-        array = array.reshape(-1, 1)
-    try:
-        return np.ascontiguousarray(np.broadcast_to(array, (rows, count)), dtype=np.uint8)
-    except ValueError:
-        raise ConfigError(f"status of shape {np.shape(given)} does not fit values of shape ({rows}, {count})") from None
+    if array.shape not in ((), (rows, 1), (rows, count)):
+        raise ConfigError(f"status of shape {np.shape(given)} does not fit values of shape ({rows}, {count})")
+    return np.ascontiguousarray(np.broadcast_to(array, (rows, count)), dtype=np.uint8)
 
 
 def _is_column(entry: object) -> bool:
-    return isinstance(entry, np.ndarray | list | tuple) or (hasattr(entry, "__array__") and np.ndim(entry) > 0)  # type: ignore[arg-type]
+    return isinstance(entry, np.ndarray | list | tuple) or (hasattr(entry, "__array__") and np.ndim(entry) > 0)
 
 
-def _from_array(
-    parameters: Sequence[str], array: NDArray[Any], one_type: bool
-) -> tuple[NDArray[np.float64] | list[Column], int]:
+def _from_array(parameters: Sequence[str], array: NDArray[Any]) -> tuple[NDArray[np.float64] | list[Column], int]:
     count = len(parameters)
     if array.ndim == 1:
         if count != 1:
@@ -167,11 +162,11 @@ def _from_array(
     return [_column(name, array[:, index]) for index, name in enumerate(parameters)], array.shape[0]
 
 
-def _column(name: str, given: Any) -> Column:
+def _column(name: str, given: object) -> Column:
     if isinstance(given, list | tuple) and given and all(isinstance(value, str) for value in given):
         return [str(value) for value in given]
     try:
-        array = np.asarray(given)
+        array: NDArray[Any] = np.asarray(given)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"column of '{name}' is not a column of numbers: {error}") from None
     if array.ndim != 1:
@@ -179,7 +174,8 @@ def _column(name: str, given: Any) -> Column:
     kind = array.dtype.kind
     if kind == "b":
         # A view of other bytes may hold more than 0 and 1, which the core must never see.
-        return array.view(np.uint8) != 0
+        clean: NDArray[np.bool_] = array.view(np.uint8) != 0
+        return clean
     if kind == "f":
         return _doubles(f"column of '{name}'", array)
     if kind in "iu":
@@ -189,7 +185,7 @@ def _column(name: str, given: Any) -> Column:
     if kind == "O":
         objects = array.tolist()
         if objects and all(isinstance(value, str) for value in objects):
-            return objects
+            return list(objects)
         for index, value in enumerate(objects):
             if not isinstance(value, int | float | np.number | np.bool_):
                 raise ConfigError(f"column of '{name}' holds {value!r} at {index}; it must be numbers or text")

@@ -60,7 +60,7 @@ class Security:
     ssl_key_password: str | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
-        shown = masked({name: value for name, value in self.as_dict().items()})
+        shown = masked(self.as_dict())
         return f"Security({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def as_dict(self) -> dict[str, str]:
@@ -126,7 +126,7 @@ class Config:
         if not 0 < self.timeout_s < float("inf"):
             raise ConfigError(f"timeout_s must be a positive number of seconds, not {self.timeout_s!r}")
         for stream, partition in self.partition_mappings.items():
-            if isinstance(partition, bool) or not isinstance(partition, int) or partition < 0:
+            if type(partition) is not int or partition < 0:
                 raise ConfigError(
                     f"partition mapping of stream {stream!r} must be a partition number from 0, not {partition!r}"
                 )
@@ -144,7 +144,7 @@ class Config:
         path: str | os.PathLike[str] | None = None,
         *,
         environment: Mapping[str, str] | None = None,
-        **arguments: Any,
+        **arguments: object,
     ) -> Config:
         """Join all sources: `arguments` over the environment over a TOML file over the defaults.
 
@@ -161,9 +161,9 @@ class Config:
         variables = os.environ if environment is None else environment
         settings = _from_file(path, variables)
         _join(settings, _from_environment(variables))
-        given = {name: value for name, value in arguments.items() if value is not None}
-        if isinstance(given.get("security"), Security):
-            given["security"] = given["security"].as_dict()
+        given: dict[str, object] = {name: value for name, value in arguments.items() if value is not None}
+        if isinstance(security := given.get("security"), Security):
+            given["security"] = security.as_dict()
         _join(settings, given)
         return cls.from_mapping(settings)
 

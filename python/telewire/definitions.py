@@ -170,7 +170,7 @@ Definition = Parameter | EventDefinition
 
 
 def _check_identifier(what: str, identifier: object) -> None:
-    if not isinstance(identifier, str) or not identifier.strip():
+    if not (isinstance(identifier, str) and identifier.strip()):
         raise ConfigError(f"{what} identifier must be text such as 'vCar:Chassis', not {identifier!r}")
 
 
@@ -179,13 +179,13 @@ def _check_choice(what: str, value: object, choices: Mapping[str, int]) -> None:
         raise ConfigError(f"{what} must be one of {', '.join(choices)}, not {value!r}")
 
 
-def _names(identifier: str, groups: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(groups, str):
-        groups = (groups,)
-    for group in groups:
-        if not isinstance(group, str) or not all(part.strip() for part in group.split("/")):
+def _names(identifier: str, groups: str | Sequence[object]) -> tuple[str, ...]:
+    names = []
+    for group in (groups,) if isinstance(groups, str) else groups:
+        if not (isinstance(group, str) and all(part.strip() for part in group.split("/"))):
             raise ConfigError(f"group of '{identifier}' must be text such as 'Chassis/Suspension', not {group!r}")
-    return tuple(groups)
+        names.append(group)
+    return tuple(names)
 
 
 def name_and_application(definition: Definition) -> tuple[str, str]:

@@ -58,9 +58,7 @@ class KafkaError(TelewireError):
         retriable: Whether the same call may succeed later.
     """
 
-    def __init__(
-        self, message: str, *, code: str = "kafka", kafka_code: str = "", retriable: bool = False
-    ) -> None:
+    def __init__(self, message: str, *, code: str = "kafka", kafka_code: str = "", retriable: bool = False) -> None:
         super().__init__(message, code=code)
         self.kafka_code = kafka_code
         self.retriable = retriable
@@ -107,7 +105,7 @@ class FormatError(TelewireError):
         super().__init__(message, code=code)
 
 
-class TimeoutError(TelewireError, builtins.TimeoutError):
+class TimeoutError(TelewireError, builtins.TimeoutError):  # noqa: A001 - it is one
     """Something did not happen in time; nothing is lost, and the call may be repeated."""
 
     def __init__(self, message: str, *, code: str = "timeout") -> None:

@@ -18,7 +18,7 @@ InfoType = Literal["unspecified", "session_info", "system_status"]
 class SupportsSerialize(Protocol):
     """A protobuf message, of any copy of the schema."""
 
-    def SerializeToString(self) -> bytes:
+    def SerializeToString(self) -> bytes:  # noqa: N802 - protobuf's name
         """The message as bytes."""
 
 
@@ -118,8 +118,10 @@ class PacketWriter:
         return self._core.write(data_source, stream, session_key, as_bytes(packet))
 
     def write_info(self, packet: bytes | SupportsSerialize, info: InfoType = "unspecified") -> int:
-        """Queue one info packet: ``session_info`` and ``unspecified`` go to the session topic, ``system_status`` to
-        the status topic."""
+        """Queue one info packet.
+
+        ``session_info`` and ``unspecified`` go to the session-info topic, ``system_status`` to the status topic.
+        """
         return self._core.write_info(as_bytes(packet), info)
 
     def flush(self, timeout_s: float = 10.0) -> Flushed:

@@ -1,5 +1,8 @@
-"""Writing a session. The protocol's order is kept by construction: the new session is announced on every stream it
-touches, the configuration comes before data, formats are registered once, and the end follows a flush."""
+"""Writing a session, in the protocol's order by construction.
+
+The new session is announced on every stream it touches, the configuration comes before data, formats are registered
+once, and the end follows a flush.
+"""
 
 from __future__ import annotations
 
@@ -431,16 +434,17 @@ class Session:
         text = str(error).strip()
         try:
             self.end(reason=f"{kind.__name__}: {text}" if text else kind.__name__)
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged with its traceback; the one under way goes on
             # The exception that is under way says more than the failure to end; that one must not hide it.
-            _log.exception("session %s could not be ended after %s; it stays live until somebody ends it",
-                           self.key, kind.__name__)
+            _log.exception(
+                "session %s could not be ended after %s; it stays live until somebody ends it", self.key, kind.__name__
+            )
 
     def __repr__(self) -> str:
         return f"<Session {self.key} {'ended' if self.ended else 'live'}>"
 
 
-def texts(details: Mapping[str, str]) -> dict[str, str]:
+def texts(details: Mapping[str, object]) -> dict[str, str]:
     """Details as text; numbers and the like are written as they print."""
     return {str(name): value if isinstance(value, str) else str(value) for name, value in details.items()}
 
@@ -474,5 +478,3 @@ def _intervals(times: NDArray[np.uint64]) -> tuple[int, NDArray[np.uint64]]:
             "step back in time, write it with write_rows"
         )
     return int(times[0]), times[1:] - times[:-1]
-
-

@@ -49,7 +49,7 @@ class SessionInfo:
         live: Whether it has not ended.
         created_ns: Creation time in ns since the Unix epoch, None if its writer did not say.
         ended_ns: End time in ns since the Unix epoch, None while live or if its writer did not say.
-        utc_offset: Local time of the recording site minus UTC, east positive; None if its writer did not say.
+        utc_offset: Local time of the recording site minus UTC, east positive; 0 if its writer did not say.
         details: Free names and values.
         associates: Keys of associated sessions.
         start_offsets: Offset where the session's records begin, by ``topic:partition``.
@@ -66,7 +66,7 @@ class SessionInfo:
     live: bool = True
     created_ns: int | None = None
     ended_ns: int | None = None
-    utc_offset: timedelta | None = None
+    utc_offset: timedelta = timedelta(0)
     details: Mapping[str, str] = field(default_factory=dict)
     associates: tuple[str, ...] = ()
     start_offsets: Mapping[str, int] = field(default_factory=dict, repr=False)
@@ -100,7 +100,6 @@ class SessionInfo:
     @classmethod
     def of(cls, info: _core.SessionInfo) -> Self:
         """The snapshot behind the core's."""
-        offset = info.utc_offset_ns
         return cls(
             key=info.key,
             data_source=info.data_source,
@@ -110,7 +109,7 @@ class SessionInfo:
             live=info.live,
             created_ns=info.created_ns,
             ended_ns=info.ended_ns,
-            utc_offset=None if offset is None else timedelta(microseconds=offset // 1000),
+            utc_offset=timedelta(microseconds=info.utc_offset_ns // 1000),
             details=MappingProxyType(info.details),
             associates=tuple(info.associates),
             start_offsets=MappingProxyType(info.start_offsets),

@@ -157,6 +157,7 @@ pub(super) fn describe_configs(call: &Call<'_>, request: DescribeConfigsRequest)
         match described {
             Ok(configs) => {
                 let keys = wanted.configuration_keys;
+                let keys = keys.filter(|keys| !keys.is_empty());
                 let asked = |name: &str| keys.as_ref().is_none_or(|keys| keys.iter().any(|k| k.as_str() == name));
                 let entry = |(name, kind, value, source): (&'static str, Kind, String, i8)| {
                     let (name, value) = (StrBytes::from_static_str(name), Some(StrBytes::from_string(value)));

@@ -4,9 +4,12 @@
 //! A reader follows many topics whose partition is always 0, so the events are taken from librdkafka's queue here. This
 //! is the one file of the floor with more than a line of `unsafe`.
 
+use std::collections::HashSet;
 use std::ffi::CStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rdkafka::ClientContext as _;
 use rdkafka::bindings as rdk;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
@@ -81,6 +84,8 @@ pub struct Consumer {
     // Declared first, dropped first: librdkafka wants its queues back before the client goes.
     queue: Queue,
     inner: BaseConsumer<Context>,
+    /// Topics whose leaders librdkafka has been told to learn.
+    known: Mutex<HashSet<Arc<str>>>,
 }
 
 impl std::fmt::Debug for Consumer {
@@ -127,7 +132,7 @@ impl Consumer {
         if queue.is_null() {
             return Err(Error::Config("consumer: librdkafka offers no queue for it".into()));
         }
-        Ok(Self { queue: Queue(queue), inner })
+        Ok(Self { queue: Queue(queue), inner, known: Mutex::default() })
     }
 
     /// Adds partitions to those being read.
@@ -138,8 +143,22 @@ impl Consumer {
         if starts.is_empty() {
             return Ok(());
         }
+        self.learn_leaders(starts);
         let list = offsets(starts)?;
         self.inner.incremental_assign(&list).map_err(|error| kafka_error("assigning partitions".into(), &error))
+    }
+
+    /// librdkafka looks for the leaders of new topics once a second. Asked for beforehand, they are in its cache and
+    /// fetching begins at once.
+    fn learn_leaders(&self, starts: &[Start]) {
+        for start in starts {
+            let topic = &start.place.topic;
+            if self.known.lock().insert(topic.clone())
+                && let Err(error) = self.inner.fetch_metadata(Some(topic), Duration::from_millis(500))
+            {
+                log::debug!("the leader of '{topic}' is not known yet: {error}");
+            }
+        }
     }
 
     /// Stops reading partitions.

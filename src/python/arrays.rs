@@ -1,9 +1,7 @@
 //! Columns from NumPy without copying: float64 tables and columns of any stride, int32, bool, and lists of text.
 //! `telewire.columns` has brought them into these shapes.
 
-use numpy::{
-    Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
-};
+use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -58,26 +56,21 @@ impl<'py> Given<'py> {
     }
 
     fn columns<'a>(&'a self, texts: &'a [Vec<&'a str>]) -> Result<Vec<ColumnRef<'a>>> {
-        let count = match &self.values {
-            Values::Table(table) => table.shape()[1],
-            Values::Columns(columns) => columns.len(),
-        };
         let status = self.status.as_ref().map(Table::of);
-        let table = match &self.values {
-            Values::Table(table) => Some(Table::of(table)),
-            Values::Columns(_) => None,
+        let column = |index: usize, values| {
+            let status = status.as_ref().map(|status| status.column(index)).transpose()?;
+            Ok(ColumnRef { values, status })
         };
-        (0..count)
-            .map(|index| {
-                let values = match (&table, &self.values) {
-                    (Some(table), _) => ValuesRef::F64(table.column(index)?),
-                    (None, Values::Columns(columns)) => columns[index].values(&texts[index])?,
-                    (None, Values::Table(_)) => unreachable!("a table was taken above"),
-                };
-                let status = status.as_ref().map(|status| status.column(index)).transpose()?;
-                Ok(ColumnRef { values, status })
-            })
-            .collect()
+        match &self.values {
+            Values::Table(table) => {
+                let table = Table::of(table);
+                (0..table.shape.1).map(|index| column(index, ValuesRef::F64(table.column(index)?))).collect()
+            }
+            Values::Columns(columns) => {
+                let filled = columns.iter().zip(texts).enumerate();
+                filled.map(|(index, (values, texts))| column(index, values.values(texts)?)).collect()
+            }
+        }
     }
 }
 
@@ -115,11 +108,7 @@ impl<'a, T: Element> Table<'a, T> {
     fn of(array: &'a PyReadonlyArray2<'_, T>) -> Self {
         let shape = (array.shape()[0], array.shape()[1]);
         let steps = (steps::<T>(array.strides()[0]), steps::<T>(array.strides()[1]));
-        let len = if shape.0 == 0 || shape.1 == 0 {
-            0
-        } else {
-            (shape.0 - 1) * steps.0 + (shape.1 - 1) * steps.1 + 1
-        };
+        let len = if shape.0 == 0 || shape.1 == 0 { 0 } else { (shape.0 - 1) * steps.0 + (shape.1 - 1) * steps.1 + 1 };
         Self { data: span(array.data(), len), shape, steps }
     }
 

@@ -17,11 +17,17 @@ use super::watch::SessionWatch;
 use crate::error::{Error, Result};
 use crate::format::FormatKind;
 use crate::session::NewSession;
-use crate::stream::{self, ClientOptions, Inactivity, LayoutChoice, LiveStart, OnOutage, ReadOptions, Reading, Security};
+use crate::stream::{
+    self, ClientOptions, Inactivity, LayoutChoice, LiveStart, OnOutage, ReadOptions, Reading, Security,
+};
 use crate::time::now_ns;
 use crate::topic::{LayoutKind, NamedStreamForm, Strategy};
 
 type Properties = BTreeMap<String, String>;
+/// Ids, kind, identifiers.
+type FormatParts = (Vec<u64>, &'static str, Vec<String>);
+/// Kind, domain, form, strategy, partition mappings.
+type LayoutParts = (&'static str, String, &'static str, &'static str, Vec<(String, i32)>);
 
 /// A connection to brokers.
 #[pyclass(frozen, module = "telewire._core")]
@@ -50,19 +56,22 @@ pub(super) fn connect(
     on_outage: &str,
 ) -> PyResult<Client> {
     let options = ClientOptions {
-        layout: one_of(py, "layout", layout, &[
-            ("auto", LayoutChoice::Auto),
-            ("classic", LayoutChoice::Classic),
-            ("domain", LayoutChoice::Domain),
-        ])?,
+        layout: one_of(
+            py,
+            "layout",
+            layout,
+            &[("auto", LayoutChoice::Auto), ("classic", LayoutChoice::Classic), ("domain", LayoutChoice::Domain)],
+        )?,
         domain,
         named_stream_form: named_stream_form
             .map(|form| one_of(py, "named_stream_form", form, &[("A", NamedStreamForm::A), ("B", NamedStreamForm::B)]))
             .transpose()?,
-        strategy: one_of(py, "strategy", strategy, &[
-            ("topic", Strategy::TopicBased),
-            ("partition", Strategy::PartitionBased),
-        ])?,
+        strategy: one_of(
+            py,
+            "strategy",
+            strategy,
+            &[("topic", Strategy::TopicBased), ("partition", Strategy::PartitionBased)],
+        )?,
         partition_mappings,
         security: Security {
             protocol: security.remove("protocol"),
@@ -115,9 +124,7 @@ impl Client {
         Ok(self.formats.client.get(py)?.brokers())
     }
 
-    /// (kind, domain, form, strategy, partition mappings).
-    #[expect(clippy::type_complexity, reason = "a tuple for Python")]
-    fn layout(&self, py: Python<'_>) -> PyResult<(&'static str, String, &'static str, &'static str, Vec<(String, i32)>)> {
+    fn layout(&self, py: Python<'_>) -> PyResult<LayoutParts> {
         let layout = self.formats.client.get(py)?.layout();
         let kind = match layout.kind {
             LayoutKind::Classic => "classic",
@@ -215,8 +222,7 @@ impl Client {
         self.with(py, "event_of", move |client| client.event_of(&data_source, id)).map(|found| found.to_string())
     }
 
-    /// (ids, kind, identifiers) of each.
-    fn formats(&self, py: Python<'_>, data_source: String) -> PyResult<Vec<(Vec<u64>, &'static str, Vec<String>)>> {
+    fn formats(&self, py: Python<'_>, data_source: String) -> PyResult<Vec<FormatParts>> {
         let formats = self.with(py, "formats", move |client| client.formats(&data_source))?;
         Ok(formats
             .into_iter()
@@ -269,12 +275,17 @@ impl Client {
             session_key,
             data_source,
             pattern,
-            reading: one_of(py, "mode", reading, &[
-                ("session", Reading::Session),
-                ("live", Reading::Live),
-                ("historic", Reading::Historic),
-                ("both", Reading::Both),
-            ])?,
+            reading: one_of(
+                py,
+                "mode",
+                reading,
+                &[
+                    ("session", Reading::Session),
+                    ("live", Reading::Live),
+                    ("historic", Reading::Historic),
+                    ("both", Reading::Both),
+                ],
+            )?,
             streams,
             exclude_main,
             excluded_streams,

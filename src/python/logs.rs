@@ -43,8 +43,7 @@ impl log::Log for Ring {
         }
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
         let thread = std::thread::current().name().unwrap_or("native").to_string();
-        let line =
-            (record.level() as usize, record.target().to_string(), record.args().to_string(), seconds, thread);
+        let line = (record.level() as usize, record.target().to_string(), record.args().to_string(), seconds, thread);
         let Some(mut lines) = self.lines.try_lock_for(PATIENCE) else {
             self.lost.fetch_add(1, Ordering::Relaxed);
             return;

@@ -16,11 +16,14 @@ use crate::error::Error;
 use crate::packet::{Envelope, PacketType};
 use crate::stream;
 
+/// Identifiers by data source and id, as the tuples that samples carry.
+type Known = HashMap<Arc<str>, HashMap<u64, Py<PyTuple>>>;
+
 /// Where packets find the data formats they name: the client they were read with, and what it has already said.
 pub(super) struct Formats {
     pub(super) client: Held<stream::Client>,
-    /// Identifiers by data source and id, as the tuples that samples carry. A definition never changes.
-    known: Mutex<HashMap<Arc<str>, HashMap<u64, Py<PyTuple>>>>,
+    /// A definition never changes.
+    known: Mutex<Known>,
 }
 
 impl Formats {
@@ -35,7 +38,7 @@ impl Formats {
         data_source: &Arc<str>,
         id: u64,
     ) -> PyResult<Bound<'py, PyTuple>> {
-        let known = |known: &HashMap<Arc<str>, HashMap<u64, Py<PyTuple>>>| {
+        let known = |known: &Known| {
             known.get(data_source).and_then(|ids| ids.get(&id)).map(|tuple| tuple.clone_ref(py).into_bound(py))
         };
         if let Some(tuple) = known(&self.known.lock()) {
@@ -177,8 +180,8 @@ impl Packet {
     #[getter]
     fn submit_time<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         static FROM_NS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let from_ns =
-            FROM_NS.get_or_try_init(py, || py.import("telewire.session_info")?.getattr("from_ns").map(Bound::unbind))?;
+        let from_ns = FROM_NS
+            .get_or_try_init(py, || py.import("telewire.session_info")?.getattr("from_ns").map(Bound::unbind))?;
         from_ns.bind(py).call1((self.submit_time_ns(),))
     }
 

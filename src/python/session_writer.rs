@@ -131,9 +131,8 @@ impl StreamWriter {
         let writer = self.writer.get(py)?;
         let given = Given::new(values, status)?;
         if self.ready.lock().contains(&parameters) {
-            return given.with(py, |columns| {
-                boundary::borrowing(py, "write", || call(writer, &parameters, columns))
-            })?;
+            return given
+                .with(py, |columns| boundary::borrowing(py, "write", || call(writer, &parameters, columns)))?;
         }
         let copies = given.with(py, arrays::copies)?;
         let writer = writer.clone();

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+
 from kafka_cluster import assert_ready, kafka_cluster
 
 # Two environments, one folder of tests. Beside quixstreams only tests marked `peers` are collected, because nothing

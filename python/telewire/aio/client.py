@@ -25,7 +25,7 @@ __all__ = ["Client", "connect"]
 
 
 def connect(brokers: str | None = None, **options: Unpack[ConnectOptions]) -> Opening[Client]:
-    """Connect to brokers: ``async with connect(...) as client``, or ``client = await connect(...)``.
+    """Connect to brokers: enter what it returns with ``async with``, or await it.
 
     The arguments are those of `telewire.connect`.
     """

@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from telewire.aio.threads import Worker, run
-from telewire.errors import DecodeError
 from telewire.reader import undecodable
 
 if TYPE_CHECKING:

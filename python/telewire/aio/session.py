@@ -1,4 +1,4 @@
-"""Writing a session from asyncio. Writing samples only queues them and stays an ordinary call; what waits is awaited."""
+"""Writing a session from asyncio: every call that may wait is awaited, writing included."""
 
 from __future__ import annotations
 

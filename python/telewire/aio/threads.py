@@ -62,8 +62,10 @@ async def run(function: Callable[[], T]) -> T:
 
 
 class Worker:
-    """One daemon thread that runs calls one after another, for a reader: starting a thread per batch would cost more
-    than the batch."""
+    """One daemon thread that runs calls one after another.
+
+    For readers: starting a thread per batch would cost more than the batch.
+    """
 
     def __init__(self) -> None:
         self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()

@@ -6,8 +6,8 @@ With pytest nothing needs to be imported; the fixtures are there as soon as tele
         my_program.run(telewire_client.brokers)
         assert telewire_client.sessions()
 
-`telewire_broker` is the address of a fresh embedded broker, `telewire_client` a client connected to it. Any Kafka client
-can use the address. Without pytest, `broker()` is the same as a context manager.
+`telewire_broker` is the address of a fresh embedded broker, `telewire_client` a client connected to it. Any Kafka
+client can use the address. Without pytest, `broker()` is the same as a context manager.
 """
 
 from __future__ import annotations

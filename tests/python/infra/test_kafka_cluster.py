@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from kafka_cluster import SCRIPT, KafkaCluster, assert_ready, kafka_cluster
 from processes import is_running, python_process, wait_until
 
