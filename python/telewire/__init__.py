@@ -1,0 +1,78 @@
+"""telewire: sessions of telemetry on Apache Kafka, written and read at the speed of the wire.
+
+    >>> import telewire
+    >>> with telewire.connect("embedded://") as client:  # doctest: +SKIP
+    ...     with client.create_session("CarA", identifier="Monza FP1") as session:
+    ...         session.configure([telewire.Parameter("vCar:Chassis", units="km/h", frequency=100)])
+    ...         session.stream("Chassis").write_periodic(
+    ...             "vCar:Chassis", start_ns=t0, interval_ns=10_000_000, values=speeds)
+    ...     for packet in client.read(session.key):
+    ...         print(packet.type, packet.stream)
+
+Times are integers in ns since 1970 (names end in ``_ns``), durations are seconds (names end in ``_s``).
+"""
+
+from telewire._core import build_info
+from telewire._core import version as _version
+from telewire.broker import Broker
+from telewire.client import Client, DataFormat, Layout, connect
+from telewire.columns import Status
+from telewire.config import Config, Security
+from telewire.definitions import EventDefinition, Parameter, TextConversion
+from telewire.errors import (
+    ClosedError,
+    ConfigError,
+    DecodeError,
+    FormatError,
+    KafkaError,
+    SessionError,
+    StorageError,
+    TelewireError,
+    TimeoutError,  # noqa: A004 - also a builtins.TimeoutError
+)
+from telewire.packet import Packet, Samples
+from telewire.packet_writer import Flushed, Outcome, PacketWriter, WriteCounts
+from telewire.reader import ReadCounts, Reader, ReaderEvent
+from telewire.session import Session, Stream
+from telewire.session_info import SessionChange, SessionInfo, SessionWatch
+
+__version__: str = _version()
+
+__all__ = [
+    "Broker",
+    "Client",
+    "ClosedError",
+    "Config",
+    "ConfigError",
+    "DataFormat",
+    "DecodeError",
+    "EventDefinition",
+    "Flushed",
+    "FormatError",
+    "KafkaError",
+    "Layout",
+    "Outcome",
+    "Packet",
+    "PacketWriter",
+    "Parameter",
+    "ReadCounts",
+    "Reader",
+    "ReaderEvent",
+    "Samples",
+    "Security",
+    "Session",
+    "SessionChange",
+    "SessionError",
+    "SessionInfo",
+    "SessionWatch",
+    "Status",
+    "StorageError",
+    "Stream",
+    "TelewireError",
+    "TextConversion",
+    "TimeoutError",
+    "WriteCounts",
+    "__version__",
+    "build_info",
+    "connect",
+]

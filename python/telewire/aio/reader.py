@@ -1,0 +1,108 @@
+"""Reading packets with `async for`: one wake-up of the loop per batch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from telewire.aio.threads import Worker, run
+from telewire.reader import undecodable
+
+if TYPE_CHECKING:
+    from telewire import _core
+    from telewire.reader import ReadCounts
+    from telewire.reader import Reader as BlockingReader
+    from telewire.session_info import SessionInfo
+
+__all__ = ["Reader"]
+
+
+class Reader:
+    """An asynchronous iterator of packets; see `telewire.Reader` for what it reads and where it ends.
+
+    It begins to read when it is entered or iterated. Leaving an ``async for`` by cancellation loses nothing: the next
+    iteration goes on with the packet that would have come. One task iterates; `close` may be awaited by any.
+    """
+
+    def __init__(self, start: Callable[[], BlockingReader]) -> None:
+        self._start = start
+        self._reader: BlockingReader | None = None
+        self._worker = Worker()
+        self._fetch: asyncio.Future[list[_core.Packet] | None] | None = None
+        self._batch: Iterator[_core.Packet] = iter(())
+        self._batches: Iterator[list[_core.Packet]] | None = None
+        self._handled: _core.Packet | None = None
+
+    async def _begin(self) -> BlockingReader:
+        if self._reader is None:
+            self._reader = await run(self._start)
+        return self._reader
+
+    @property
+    def counts(self) -> ReadCounts | None:
+        """Totals so far; None before reading has begun."""
+        return None if self._reader is None else self._reader.counts
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._reader is not None and self._reader.closed
+
+    async def session(self) -> SessionInfo | None:
+        """The session that is read, as it is known now; None when a pattern is read."""
+        reader = await self._begin()
+        return await run(lambda: reader.session)
+
+    def __aiter__(self) -> AsyncIterator[_core.Packet]:
+        return self
+
+    async def __anext__(self) -> _core.Packet:
+        reader = await self._begin()
+        if self._handled is not None:
+            reader.store(self._handled)
+            self._handled = None
+        packet = next(self._batch, None)
+        while packet is None:
+            batch = await self._next_batch(reader)
+            if batch is None:
+                raise StopAsyncIteration
+            self._batch = iter(batch)
+            packet = next(self._batch, None)
+        if reader.grouped:
+            self._handled = packet
+        if reader.raises and packet.error is not None:
+            raise undecodable(packet)
+        return packet
+
+    async def _next_batch(self, reader: BlockingReader) -> list[_core.Packet] | None:
+        if self._fetch is None:
+            self._fetch = self._worker.submit(reader.fetch)
+        # A cancelled await must not lose the batch that is on its way: it is awaited again by the next iteration.
+        batch = await asyncio.shield(self._fetch)
+        self._fetch = None
+        return batch
+
+    async def close(self, timeout_s: float = 5.0) -> None:
+        """Stop reading; an iteration that waits ends. May be called again."""
+        await self._close(timeout_s, clean=True)
+
+    async def _close(self, timeout_s: float, *, clean: bool) -> None:
+        reader = self._reader
+        self._worker.stop()
+        if reader is None:
+            return
+        if clean and self._handled is not None:
+            reader.store(self._handled)
+        self._handled = None
+        await run(lambda: reader.close(timeout_s))
+
+    async def __aenter__(self) -> Self:
+        await self._begin()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.shield(self._close(5.0, clean=kind is None))

@@ -1,0 +1,15 @@
+"""The `telewire` command.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no broker answered, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Runs the command with the process's arguments; never returns."""
+    from telewire.cli.app import app
+
+    app()

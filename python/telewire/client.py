@@ -1,0 +1,504 @@
+"""The way in: `connect` gives a `Client`, and a client gives sessions, readers and writers."""
+
+from __future__ import annotations
+
+import logging
+import math
+import operator
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+from telewire import _core, lifetime, logs
+from telewire.config import Config
+from telewire.errors import ConfigError
+from telewire.packet_writer import Flushed, PacketWriter, flushed_of
+from telewire.reader import OnUndecodable, Reader
+from telewire.session import Session, texts
+from telewire.session_info import SessionInfo, SessionWatch, to_ns
+
+if TYPE_CHECKING:
+    from telewire.config import Security
+
+__all__ = ["Client", "DataFormat", "Layout", "connect"]
+
+_log: Final = logging.getLogger("telewire")
+_BUFFER_BYTES: Final = 64 << 20
+Mode = Literal["live", "historic", "both"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How topics are named on this cluster.
+
+    Attributes:
+        kind: ``classic`` or ``domain``.
+        domain: Prefix of every topic; empty for none.
+        named_stream_form: ``A`` or ``B``; see the docs on layouts.
+        strategy: ``topic`` or ``partition``.
+        partition_mappings: Partition of each named stream.
+    """
+
+    kind: str
+    domain: str
+    named_stream_form: str
+    strategy: str
+    partition_mappings: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DataFormat:
+    """One data format of a data source.
+
+    Attributes:
+        ids: The numbers that packets carry instead of the identifiers, oldest first; several writers may have given
+            several.
+        kind: ``parameters`` or ``event``.
+        identifiers: The parameters in their order, or the one event.
+    """
+
+    ids: tuple[int, ...]
+    kind: Literal["parameters", "event"]
+    identifiers: tuple[str, ...]
+
+    @property
+    def id(self) -> int:
+        """The number that new packets carry: the first that was defined."""
+        return self.ids[0]
+
+
+def connect(
+    brokers: str | None = None,
+    *,
+    domain: str | None = None,
+    layout: Literal["auto", "classic", "domain"] | None = None,
+    named_stream_form: Literal["A", "B"] | None = None,
+    strategy: Literal["topic", "partition"] | None = None,
+    partition_mappings: Mapping[str, int] | None = None,
+    security: Security | Mapping[str, str | None] | None = None,
+    producer: Mapping[str, object] | None = None,
+    consumer: Mapping[str, object] | None = None,
+    kafka: Mapping[str, object] | None = None,
+    timeout_s: float | None = None,
+    on_outage: Literal["fail", "wait"] | None = None,
+    config: str | os.PathLike[str] | Config | None = None,
+) -> Client:
+    """Connect to brokers.
+
+    What is not given here is taken from the environment (``TELEWIRE_BROKER``, ``TELEWIRE_SECURITY__SASL_USERNAME`` …),
+    then from a TOML file (`config`, ``TELEWIRE_CONFIG`` or ``./telewire.toml``), then from the defaults of `Config`.
+
+    Args:
+        brokers: ``host:port``, several separated by commas, ``embedded://`` for a broker inside this process, or
+            ``embedded:///some/folder`` for one that keeps its data. Default ``localhost:9092``.
+        domain: Prefix of every topic in the domain layout.
+        layout: ``auto`` (default) looks at the topics; ``classic`` and ``domain`` say it.
+        named_stream_form: Topic names of named streams in the domain layout, ``A`` or ``B``.
+        strategy: ``topic`` (default), one topic per stream, or ``partition``, one partition per stream.
+        partition_mappings: Partition of each named stream, for strategy ``partition``.
+        security: Credentials and certificates.
+        producer: librdkafka properties for producers.
+        consumer: librdkafka properties for consumers.
+        kafka: librdkafka properties for both.
+        timeout_s: Limit in seconds for connecting and for requests that wait for an answer. Default 10.
+        on_outage: ``fail`` (default) reports packets that could not be delivered for `message.timeout.ms`, with their
+            payload; ``wait`` goes on trying.
+        config: A TOML file, or settings made beforehand.
+
+    Returns:
+        A client; use it in a ``with`` block, or close it.
+
+    Raises:
+        ConfigError: A setting that cannot be used.
+        KafkaError: No broker answered in time, or it refused who we are.
+    """
+    given: dict[str, Any] = {
+        "brokers": brokers,
+        "domain": domain,
+        "layout": layout,
+        "named_stream_form": named_stream_form,
+        "strategy": strategy,
+        "partition_mappings": partition_mappings,
+        "security": security,
+        "producer": producer,
+        "consumer": consumer,
+        "kafka": kafka,
+        "timeout_s": timeout_s,
+        "on_outage": on_outage,
+    }
+    if isinstance(config, Config):
+        named = [name for name, value in given.items() if value is not None]
+        if named:
+            raise ConfigError(f"give {named[0]} in the Config, or pass a file instead of a Config")
+        return Client(config)
+    return Client(Config.load(config, **given))
+
+
+class Client:
+    """A connection to brokers, shared by everything made from it. Thread-safe; close it when done."""
+
+    def __init__(self, config: Config) -> None:
+        logs.start()
+        self._config = config
+        self._core = _core.connect(
+            brokers=config.brokers,
+            layout=config.layout,
+            domain=config.domain,
+            named_stream_form=config.named_stream_form,
+            strategy=config.strategy,
+            partition_mappings=list(config.partition_mappings.items()),
+            security=config.security.as_dict(),
+            common=dict(config.kafka),
+            producer=dict(config.producer),
+            consumer=dict(config.consumer),
+            timeout_s=config.timeout_s,
+            on_outage=config.on_outage,
+        )
+        lifetime.keep(self)
+
+    @property
+    def config(self) -> Config:
+        """The settings it was made with."""
+        return self._config
+
+    @property
+    def brokers(self) -> str:
+        """``host:port`` addresses; of the embedded broker too."""
+        return self._core.brokers
+
+    @property
+    def layout(self) -> Layout:
+        """How topics are named on this cluster."""
+        kind, domain, form, strategy, mappings = self._core.layout()
+        return Layout(kind, domain, form, strategy, dict(mappings))
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._core.closed
+
+    # Sessions
+
+    def create_session(
+        self,
+        data_source: str,
+        *,
+        identifier: str = "",
+        type: str = "Session",  # noqa: A002 - the protocol's word
+        version: int = 1,
+        utc_offset: timedelta | None = None,
+        details: Mapping[str, str] | None = None,
+        associates: Sequence[str] = (),
+        created: datetime | int | None = None,
+    ) -> Session:
+        """Create a session and write it. The record is acknowledged when this returns.
+
+        Args:
+            data_source: Who produces the data, such as a car.
+            identifier: Name for people; some consumers show a session only once it has one.
+            type: Kind of session.
+            version: Version of the session.
+            utc_offset: Local time of the recording site minus UTC, east positive; without it, this machine's.
+            details: Free names and values.
+            associates: Keys of associated sessions.
+            created: Creation time, as a time or in ns since the Unix epoch; without it, now.
+
+        Returns:
+            The session; use it in a ``with`` block, or end it.
+
+        Raises:
+            ConfigError: A data source name that Kafka does not allow.
+            KafkaError: The broker refused.
+        """
+        if utc_offset is None:
+            utc_offset = datetime.now().astimezone().utcoffset() or timedelta(0)
+        core = self._core.new_session(
+            data_source,
+            identifier,
+            type,
+            operator.index(version),
+            round(utc_offset.total_seconds() * 1_000_000) * 1000,
+            texts(details or {}),
+            list(associates),
+            None if created is None else to_ns(created),
+        )
+        return Session(core)
+
+    def resume_session(self, key: str) -> Session:
+        """Take up a session again that its writer left live, for example because it was killed.
+
+        Raises:
+            SessionError: Nobody has written it, or it has ended.
+        """
+        return Session(self._core.resume_session(key))
+
+    def sessions(
+        self,
+        data_source: str | None = None,
+        *,
+        since: datetime | int | None = None,
+        live: bool | None = None,
+        limit: int | None = None,
+    ) -> list[SessionInfo]:
+        """The sessions on the brokers as of now, oldest first.
+
+        Args:
+            data_source: Only those of this data source.
+            since: Only those with a record at or after this time (a time, or ns since the Unix epoch).
+            live: Only live (True) or only ended (False) ones.
+            limit: At most so many, the newest.
+        """
+        found = [SessionInfo.of(info) for info in self._core.sessions(data_source)]
+        if since is not None:
+            earliest = to_ns(since)
+            found = [info for info in found if max(info.last_record_ns or 0, info.created_ns or 0) >= earliest]
+        if live is not None:
+            found = [info for info in found if info.live is live]
+        if limit is not None:
+            found = found[-limit:] if limit > 0 else []
+        return found
+
+    def session(self, key: str) -> SessionInfo:
+        """One session as of now.
+
+        Raises:
+            SessionError: Nobody has written it.
+        """
+        return SessionInfo.of(self._core.session(key))
+
+    def watch_sessions(self) -> SessionWatch:
+        """Follow what happens to sessions from now on, whoever causes it."""
+        return SessionWatch(self._core.watch_sessions())
+
+    def end_session(self, key: str) -> SessionInfo:
+        """End any session, for example one whose writer was killed. Ending twice changes nothing."""
+        return SessionInfo.of(self._core.end_session(key))
+
+    def update_identifier(self, key: str, identifier: str) -> SessionInfo:
+        """Give a session another name for people."""
+        return SessionInfo.of(self._core.update_identifier(key, identifier))
+
+    def update_details(self, key: str, details: Mapping[str, str]) -> SessionInfo:
+        """Add or replace details of a session; none is ever removed."""
+        return SessionInfo.of(self._core.update_details(key, texts(details)))
+
+    def add_associate(self, key: str, associate_key: str) -> SessionInfo:
+        """Associate another session with a session."""
+        return SessionInfo.of(self._core.add_associate(key, associate_key))
+
+    # Data formats
+
+    def parameter_format(self, data_source: str, parameters: Sequence[str]) -> int:
+        """The id of a list of parameters, registered if it is new. The order counts."""
+        return self._core.parameter_format(data_source, list(parameters))
+
+    def event_format(self, data_source: str, event: str) -> int:
+        """The id of an event, registered if it is new."""
+        return self._core.event_format(data_source, event)
+
+    def parameters_of(self, data_source: str, format_id: int) -> list[str]:
+        """The parameters behind an id.
+
+        Raises:
+            FormatError: Nobody has defined it.
+        """
+        return self._core.parameters_of(data_source, format_id)
+
+    def event_of(self, data_source: str, format_id: int) -> str:
+        """The event behind an id.
+
+        Raises:
+            FormatError: Nobody has defined it.
+        """
+        return self._core.event_of(data_source, format_id)
+
+    def formats(self, data_source: str) -> list[DataFormat]:
+        """All data formats of a data source."""
+        return [DataFormat(tuple(ids), kind, tuple(names)) for ids, kind, names in self._core.formats(data_source)]
+
+    def streams(self, data_source: str) -> list[str]:
+        """The named streams of a data source; the main stream is not listed."""
+        return self._core.streams(data_source)
+
+    def data_sources(self) -> list[str]:
+        """The data sources that have topics."""
+        return self._core.data_sources()
+
+    # Packets
+
+    def packet_writer(self) -> PacketWriter:
+        """A writer of single packets, for programs that keep the protocol's order themselves."""
+        return PacketWriter(self._core.writer())
+
+    def read(
+        self,
+        session_key: str | None = None,
+        *,
+        data_source: str | None = None,
+        identifier: str = "*",
+        mode: Mode | None = None,
+        streams: Sequence[str] | None = None,
+        exclude_main: bool = False,
+        excluded_streams: Sequence[str] = (),
+        inactivity_s: float | Literal["default"] | None = "default",
+        start: Literal["beginning", "edge"] = "beginning",
+        since: datetime | int | None = None,
+        group_id: str = "",
+        buffer_bytes: int = _BUFFER_BYTES,
+        buffer_packets: int = 0,
+        on_undecodable: OnUndecodable = "skip",
+    ) -> Reader:
+        """Read packets of one session, or of all sessions that match.
+
+        Args:
+            session_key: The session. It is read from its beginning to its end: an ended one stops by itself, a live one
+                is followed until it ends, one that nobody has written yet is waited for. The end is where the session's
+                recorded end offsets are reached.
+            data_source: Without a session, only sessions of this data source.
+            identifier: Without a session, only those whose identifier matches; ``*`` stands for any text.
+            mode: ``live`` reads sessions that are or become live and goes on until it is closed, ``historic`` reads
+                ended ones and stops, ``both`` does both. Without it, a session is read as said above, and sessions
+                that match are read ``live``.
+            streams: Named streams to read; None for all. The main stream is read too unless `exclude_main`.
+            exclude_main: Leave the main stream out.
+            excluded_streams: Named streams to leave out.
+            inactivity_s: Silence in seconds after which a session counts as complete; None for never. By default that
+                is never for live sessions and 30 s for history.
+            start: For live sessions, ``beginning`` reads them from their first record, ``edge`` from now on.
+            since: Start at records submitted at or after this time (a time, or ns since the Unix epoch).
+            group_id: Share the partitions with the other readers of this group and resume where it left off; for
+                ``live`` only.
+            buffer_bytes: Bytes that may wait in memory; when they are full, reading from Kafka pauses.
+            buffer_packets: The same in packets, 0 for no limit.
+            on_undecodable: What to do with a record that is no packet. It never stops the reader. ``skip`` (default)
+                counts it (`Reader.counts`) and warns once per stream, ``keep`` delivers it with an empty `type`, its
+                bytes in `data` and the reason in `error`, ``raise`` raises `DecodeError`, and the next call goes on.
+
+        Returns:
+            An iterator of packets; use it in a ``with`` block, or close it.
+
+        Raises:
+            ConfigError: Options that do not go together.
+        """
+        if on_undecodable not in ("raise", "skip", "keep"):
+            raise ConfigError(f"on_undecodable must be raise, skip or keep, not {on_undecodable!r}")
+        core = self._core.read(
+            session_key=session_key,
+            data_source=data_source,
+            pattern=identifier,
+            reading=_reading(mode, session_key),
+            streams=_stream_list("streams", streams),
+            exclude_main=exclude_main,
+            excluded_streams=_stream_list("excluded_streams", excluded_streams),
+            inactivity_s=_inactivity(inactivity_s),
+            from_beginning=_from_beginning(start),
+            buffer_bytes=buffer_bytes,
+            buffer_packets=buffer_packets,
+            group_id=group_id,
+            essentials=False,
+            from_ns=None if since is None else to_ns(since),
+            skip_undecodable=on_undecodable == "skip",
+        )
+        return self._reader(core, session_key, on_undecodable)
+
+    def read_essentials(
+        self,
+        session_key: str | None = None,
+        *,
+        data_source: str | None = None,
+        mode: Mode | None = None,
+        inactivity_s: float | Literal["default"] | None = "default",
+        on_undecodable: OnUndecodable = "skip",
+    ) -> Reader:
+        """Read the essential packets of a session or of a data source: configuration, markers and the like.
+
+        A packet that was written on several streams is there once for each. Without `mode`, a session is read to its
+        end; ``historic`` stops where the topic ends now.
+        """
+        core = self._core.read(
+            session_key=session_key,
+            data_source=data_source,
+            pattern="*",
+            reading=_reading(mode, session_key),
+            streams=[],
+            exclude_main=False,
+            excluded_streams=[],
+            inactivity_s=_inactivity(inactivity_s),
+            from_beginning=True,
+            buffer_bytes=_BUFFER_BYTES,
+            buffer_packets=0,
+            group_id="",
+            essentials=True,
+            from_ns=None,
+            skip_undecodable=on_undecodable == "skip",
+        )
+        return self._reader(core, session_key, on_undecodable)
+
+    def _reader(self, core: _core.Reader, session_key: str | None, on_undecodable: OnUndecodable) -> Reader:
+        lookup = None if session_key is None else lambda: self.session(session_key)
+        return Reader(core, on_undecodable=on_undecodable, lookup=lookup)
+
+    # Life
+
+    def close(self, timeout_s: float = 5.0) -> Flushed:
+        """Flush and close, in at most `timeout_s` seconds; sessions that were not ended stay live on the brokers.
+
+        May be called again, and from any thread; calls that wait elsewhere end with `ClosedError`. What could not be
+        delivered in time is logged as an error and is in the result.
+        """
+        flushed = flushed_of(self._core.close(timeout_s))
+        if not flushed:
+            _log.error(
+                "closed %s with %d packets failed and %d without an answer; raise timeout_s, or flush before closing",
+                self.brokers,
+                len(flushed.failed),
+                flushed.left,
+            )
+        return flushed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Client {self.brokers}{' closed' if self.closed else ''}>"
+
+
+def _reading(mode: Mode | None, session_key: str | None) -> str:
+    if mode is None:
+        return "live" if session_key is None else "session"
+    if mode not in ("live", "historic", "both"):
+        raise ConfigError(f"mode must be live, historic or both, not {mode!r}")
+    return mode
+
+
+def _from_beginning(start: str) -> bool:
+    if start not in ("beginning", "edge"):
+        raise ConfigError(f"start must be beginning or edge, not {start!r}")
+    return start == "beginning"
+
+
+def _inactivity(inactivity_s: float | str | None) -> float | None:
+    """The core's way to say it: None for the default, infinity for never."""
+    if inactivity_s == "default":
+        return None
+    if inactivity_s is None:
+        return math.inf
+    if isinstance(inactivity_s, str) or not inactivity_s > 0:
+        raise ConfigError(f"inactivity_s must be seconds above 0, None for never, or 'default', not {inactivity_s!r}")
+    return float(inactivity_s)
+
+
+def _stream_list(what: str, streams: Sequence[str] | None) -> list[str]:
+    if streams is None:
+        return []
+    if isinstance(streams, str):
+        raise ConfigError(f"{what} must be a list of stream names; write [{streams!r}]")
+    return list(streams)

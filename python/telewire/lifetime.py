@@ -1,0 +1,50 @@
+"""What happens to open things when the interpreter exits: all is closed in time, nothing loses its threads first."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+import time
+import weakref
+from typing import Final, Protocol
+
+from telewire import _core
+
+__all__ = ["keep"]
+
+_log: Final = logging.getLogger("telewire")
+# Shared by everything that is still open at exit.
+_EXIT_S: Final = 5.0
+
+
+class Closable(Protocol):
+    """What can be closed within a time."""
+
+    def close(self, timeout_s: float = ...) -> object:
+        """Close; may be called again."""
+
+
+_open: weakref.WeakSet[Closable] = weakref.WeakSet()
+_lock = threading.Lock()
+
+
+def keep(thing: Closable) -> None:
+    """Close `thing` at exit if it is still there and open."""
+    with _lock:
+        _open.add(thing)
+
+
+def _close_all() -> None:
+    deadline = time.monotonic() + _EXIT_S
+    with _lock:
+        things = list(_open)
+    for thing in things:
+        try:
+            thing.close(max(deadline - time.monotonic(), 0.1))
+        except Exception:  # noqa: BLE001 - the other things must be closed too
+            _log.debug("%r could not be closed at exit", thing, exc_info=True)
+    _core.shutdown()
+
+
+atexit.register(_close_all)

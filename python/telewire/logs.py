@@ -1,0 +1,78 @@
+"""Native log lines in Python's `logging`: loggers ``telewire`` and below, silent until the program configures logging.
+
+Native threads never call Python. Their lines wait in a bounded ring in the core; one daemon thread of Python's own
+takes them out. `TELEWIRE_LOG=info` (or debug, warning, error) shows them on standard error without any code.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import Final
+
+from telewire import _core
+from telewire.errors import ConfigError
+
+__all__ = ["start"]
+
+_root: Final = logging.getLogger("telewire")
+_root.addHandler(logging.NullHandler())
+# The core's level numbers (error 1 … trace 5) as Python's.
+_LEVELS: Final = {1: logging.ERROR, 2: logging.WARNING, 3: logging.INFO, 4: logging.DEBUG, 5: 5}
+_lock = threading.Lock()
+_pid: int | None = None
+
+
+def start() -> None:
+    """Begin draining; called when the first client or broker is made. A second call does nothing."""
+    global _pid  # noqa: PLW0603 - one drain per process
+    with _lock:
+        if _pid == os.getpid():
+            return
+        _pid = os.getpid()
+        _from_environment()
+        _core.set_log_level(_native_level())
+        threading.Thread(target=_drain, name="telewire-log", daemon=True).start()
+
+
+def _from_environment() -> None:
+    name = os.environ.get("TELEWIRE_LOG")
+    if not name:
+        return
+    level = logging.getLevelNamesMapping().get(name.upper())
+    if level is None:
+        raise ConfigError(f"TELEWIRE_LOG must be debug, info, warning or error, not {name!r}", code="config")
+    _root.setLevel(level)
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    _root.addHandler(handler)
+
+
+def _native_level() -> int:
+    """The core's level for what Python's loggers would let through."""
+    effective = _root.getEffectiveLevel()
+    for native, level in sorted(_LEVELS.items(), reverse=True):
+        if level >= effective:
+            return native
+    return 1
+
+
+def _drain() -> None:
+    while (lines := _core.take_logs(1.0)) is not None:
+        # The program may have configured logging since.
+        _core.set_log_level(_native_level())
+        for level, target, message, created, thread in lines:
+            _emit(level, target, message, created, thread)
+
+
+def _emit(level: int, target: str, message: str, created: float, thread: str) -> None:
+    logger = logging.getLogger(target.replace("::", ".") if target.startswith("telewire") else f"telewire.{target}")
+    number = _LEVELS.get(level, logging.DEBUG)
+    if not logger.isEnabledFor(number):
+        return
+    record = logger.makeRecord(logger.name, number, "(telewire)", 0, message, (), None)
+    record.created = created
+    record.msecs = (created % 1) * 1000
+    record.threadName = thread
+    logger.handle(record)

@@ -1,0 +1,261 @@
+"""Reading packets: an iterator that ends by itself where the data ends, or goes on for as long as a session lives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Literal, Self
+
+from telewire import _core
+from telewire.errors import DecodeError
+from telewire.session_info import SessionInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["ReadCounts", "Reader", "ReaderEvent"]
+
+OnUndecodable = Literal["raise", "skip", "keep"]
+EventKind = Literal[
+    "session_started",
+    "stream_started",
+    "coverage_cursor",
+    "session_updated",
+    "associated",
+    "stream_completed",
+    "session_completed",
+]
+
+# Packets fetched at once: one crossing of the border for all of them.
+_BATCH: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderEvent:
+    """Something a reader noticed between packets; see `Reader.events`.
+
+    Attributes:
+        kind: What happened.
+        session_key: Session it happened to.
+        data_source: Its data source.
+        stream: Stream, for ``stream_started`` and ``stream_completed``; ``""`` is the main stream.
+        session: The session afterwards, for the kinds that know it.
+        time_ns: Coverage cursor in ns since the Unix epoch: everything before it has arrived.
+        associate: Key of the associated session, for ``associated``.
+        by: Why a session or stream counts as complete: ``end_offsets`` or ``inactivity``.
+    """
+
+    kind: EventKind
+    session_key: str = ""
+    data_source: str = ""
+    stream: str | None = None
+    session: SessionInfo | None = None
+    time_ns: int | None = None
+    associate: str | None = None
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCounts:
+    """Totals of a reader.
+
+    Attributes:
+        packets: Packets handed out.
+        bytes: Their bytes.
+        undecodable: Records that are no packets.
+        skipped: Records that were passed over because they belong to other sessions or streams.
+    """
+
+    packets: int
+    bytes: int
+    undecodable: int
+    skipped: int
+
+
+class Reader:
+    """An iterator of `telewire.Packet`.
+
+    It ends by itself: for a session when the session is complete, for history when all is read. A live reader of a
+    pattern goes on until `close`. Packets of one stream come in their order; streams are interleaved.
+
+    With a group id, the position is stored when the next packet is asked for and when the reader is left without an
+    exception. A packet whose handling raised is read again by the next reader of the group.
+
+    One thread iterates; `close` may be called from any.
+    """
+
+    def __init__(
+        self,
+        core: _core.Reader,
+        *,
+        on_undecodable: OnUndecodable,
+        lookup: Callable[[], SessionInfo] | None = None,
+    ) -> None:
+        self._core = core
+        self._grouped = core.grouped
+        self._raises = on_undecodable == "raise"
+        self._lookup = lookup
+        self._batch: Iterator[_core.Packet] = iter(())
+        self._last: _core.Packet | None = None
+
+    @property
+    def session(self) -> SessionInfo | None:
+        """The session that is read, as it is known now; None when a pattern is read."""
+        return None if self._lookup is None else self._lookup()
+
+    @property
+    def counts(self) -> ReadCounts:
+        """Totals so far."""
+        return ReadCounts(*self._core.counts())
+
+    @property
+    def queued(self) -> int:
+        """Packets and events that wait in memory."""
+        return self._core.queued
+
+    @property
+    def grouped(self) -> bool:
+        """Whether it shares its partitions with a group and stores its position."""
+        return self._grouped
+
+    @property
+    def raises(self) -> bool:
+        """Whether a record that is no packet raises."""
+        return self._raises
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._core.closed
+
+    def __iter__(self) -> Iterator[_core.Packet]:
+        return self
+
+    def __next__(self) -> _core.Packet:
+        if self._grouped:
+            self._store()
+        packet = next(self._batch, None)
+        while packet is None:
+            batch = self._core.next_batch(_BATCH, None, events=False)
+            if batch is None:
+                raise StopIteration
+            self._batch = iter(batch)  # type: ignore[arg-type]
+            packet = next(self._batch, None)
+        if self._raises and packet.error is not None:
+            self._last = packet if self._grouped else None
+            raise undecodable(packet)
+        if self._grouped:
+            self._last = packet
+        return packet
+
+    def next(self, timeout_s: float | None = None) -> _core.Packet | None:
+        """The next packet, or None when there was none within `timeout_s` seconds or the reader is done.
+
+        Whether it is done is told by `done`.
+        """
+        if self._grouped:
+            self._store()
+        packet = next(self._batch, None)
+        if packet is None:
+            batch = self._core.next_batch(_BATCH, timeout_s, events=False)
+            self._batch = iter(batch or ())  # type: ignore[arg-type]
+            packet = next(self._batch, None)
+        if packet is not None:
+            if self._grouped:
+                self._last = packet
+            if self._raises and packet.error is not None:
+                raise undecodable(packet)
+        return packet
+
+    @property
+    def done(self) -> bool:
+        """Whether no more packets will come: everything is read, or the reader is closed."""
+        return self._core.done
+
+    def batches(self, size: int = _BATCH, timeout_s: float | None = None) -> Iterator[list[_core.Packet]]:
+        """The packets in lists of up to `size`, as they arrive: the quickest way through many packets.
+
+        An empty list tells that nothing came for `timeout_s` seconds; None waits as long as it takes. With a group id,
+        the positions of a whole list are stored when the next one is asked for. With ``on_undecodable="raise"`` such
+        packets are in the lists, with their `error` set.
+        """
+        while (batch := self.fetch(size, timeout_s)) is not None:
+            yield batch
+            if self._grouped:
+                for packet in batch:
+                    self._core.store(packet)
+
+    def fetch(self, size: int = _BATCH, timeout_s: float | None = None) -> list[_core.Packet] | None:
+        """The next packets, up to `size`: an empty list after `timeout_s` seconds without any, None at the end.
+
+        Nothing is stored for a group; see `store`.
+        """
+        rest = list(self._batch)
+        return rest or self._core.next_batch(size, timeout_s, events=False)  # type: ignore[return-value]
+
+    def store(self, packet: _core.Packet) -> None:
+        """With a group id: this packet and all before it in its partition were handled."""
+        self._core.store(packet)
+
+    def events(self) -> Iterator[_core.Packet | ReaderEvent]:
+        """Everything in its order: packets, and what happens to sessions and streams between them."""
+        yield from self._batch
+        while (batch := self._core.next_batch(_BATCH, None, events=True)) is not None:
+            for item in batch:
+                if isinstance(item, _core.Packet):
+                    if self._raises and item.error is not None:
+                        raise undecodable(item)
+                    yield item
+                    if self._grouped:
+                        self._core.store(item)
+                else:
+                    yield event_of(item)
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Stop reading; a waiting iteration ends. May be called again, and from any thread."""
+        self._store()
+        self._core.close(timeout_s)
+
+    def _store(self) -> None:
+        last, self._last = self._last, None
+        if last is not None:
+            self._core.store(last)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            # The packet in hand was not handled: its position must not be stored.
+            self._last = None
+        self.close()
+
+
+def event_of(event: _core.Event) -> ReaderEvent:
+    """The event behind the core's."""
+    info = event.info
+    return ReaderEvent(
+        kind=event.kind,
+        session_key=event.session_key,
+        data_source=event.data_source,
+        stream=event.stream,
+        session=None if info is None else SessionInfo.of(info),
+        time_ns=event.time_ns,
+        associate=event.associate,
+        by=event.by,
+    )
+
+
+def undecodable(packet: _core.Packet) -> DecodeError:
+    """The error that stands for a record that is no packet."""
+    return DecodeError(
+        f"record at {packet.topic} partition {packet.partition} offset {packet.offset} is no packet: {packet.error}; "
+        "reading goes on with the next one",
+        topic=packet.topic,
+        partition=packet.partition,
+        offset=packet.offset,
+        data=packet.data,
+    )

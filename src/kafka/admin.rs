@@ -1,0 +1,292 @@
+//! Questions to the cluster: is it there, which topics, which offsets; and the explicit creation of topics.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::TopicPartition;
+use super::config::Settings;
+use super::context::Context;
+use crate::error::{Error, Result};
+use crate::topic;
+
+/// The topics of a cluster and how many partitions each has.
+pub type Topics = Arc<BTreeMap<String, i32>>;
+
+/// How long one question may take before it is asked again.
+const ONE_TRY: Duration = Duration::from_millis(1500);
+
+/// Asks the cluster. Shared by everything a client starts.
+pub struct Admin {
+    /// Answers questions; its problems are heard when it is polled.
+    client: BaseConsumer<Context>,
+    /// Creates topics; made when it is first needed, because most programs find theirs.
+    creator: OnceLock<AdminClient<Context>>,
+    config: ClientConfig,
+    brokers: String,
+    timeout: Duration,
+    /// The last listing and when it was made.
+    topics: Mutex<Option<(Instant, Topics)>>,
+}
+
+impl std::fmt::Debug for Admin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admin").field("brokers", &self.brokers).finish_non_exhaustive()
+    }
+}
+
+impl Admin {
+    /// Prepares the client; nothing is asked yet.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for properties that librdkafka does not take.
+    pub fn new(settings: &Settings, timeout: Duration) -> Result<Self> {
+        let config = settings.admin()?;
+        let client = BaseConsumer::from_config_and_context(&config, Context::default())
+            .map_err(|error| creation_error("Kafka client", &error))?;
+        let brokers = settings.brokers.clone();
+        Ok(Self { client, creator: OnceLock::new(), config, brokers, timeout, topics: Mutex::new(None) })
+    }
+
+    /// The addresses the client was given.
+    #[must_use]
+    pub fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
+    /// Waits until a broker answers.
+    ///
+    /// # Errors
+    /// [`Error::Authentication`] as soon as a broker refuses us; [`Error::Unreachable`] when the time is over.
+    pub fn probe(&self) -> Result<Topics> {
+        let begin = Instant::now();
+        let mut wait = Duration::from_millis(250);
+        loop {
+            match self.fetch_topics(wait) {
+                Ok(topics) => return Ok(topics),
+                Err(error) => self.give_up_or_go_on(begin, &error)?,
+            }
+            wait = (wait * 2).min(ONE_TRY);
+        }
+    }
+
+    /// After a failed try: an error when there is no use in another one.
+    fn give_up_or_go_on(&self, begin: Instant, error: &KafkaError) -> Result<()> {
+        self.listen(Duration::from_millis(20));
+        let problem = self.client.client().context().problem();
+        if let Some(problem) = problem.as_ref().filter(|problem| problem.refused) {
+            return Err(Error::Authentication { brokers: self.brokers.clone(), reason: problem.reason.clone() });
+        }
+        if begin.elapsed() < self.timeout {
+            std::thread::sleep(Duration::from_millis(50));
+            return Ok(());
+        }
+        let reason = problem.map_or_else(|| error.to_string(), |problem| problem.reason);
+        Err(Error::Unreachable { brokers: self.brokers.clone(), waited: self.timeout, reason })
+    }
+
+    /// Takes in what librdkafka has to say; without it, its words would pile up.
+    fn listen(&self, time: Duration) {
+        // What comes back is an error that the context has heard already.
+        let _ = self.client.poll(time);
+    }
+
+    fn fetch_topics(&self, wait: Duration) -> std::result::Result<Topics, KafkaError> {
+        self.listen(Duration::ZERO);
+        let metadata = self.client.fetch_metadata(None, wait)?;
+        let topics: BTreeMap<String, i32> = metadata
+            .topics()
+            .iter()
+            .filter(|topic| topic.error().is_none())
+            .map(|topic| (topic.name().to_string(), i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX)))
+            .collect();
+        let topics = Arc::new(topics);
+        *self.topics.lock() = Some((Instant::now(), topics.clone()));
+        Ok(topics)
+    }
+
+    /// The cluster's topics, not older than `age`.
+    ///
+    /// # Errors
+    /// As [`Admin::probe`].
+    pub fn topics(&self, age: Duration) -> Result<Topics> {
+        if let Some((at, topics)) = self.topics.lock().as_ref()
+            && at.elapsed() < age
+        {
+            return Ok(topics.clone());
+        }
+        self.probe()
+    }
+
+    /// The cluster's topics if it says so at once: one try, no error.
+    #[must_use]
+    pub fn glance(&self, wait: Duration) -> Option<Topics> {
+        self.fetch_topics(wait).ok()
+    }
+
+    /// The first offset and the one after the last.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] when the broker refuses, [`Error::Unreachable`] when it does not answer.
+    pub fn watermarks(&self, place: &TopicPartition) -> Result<(i64, i64)> {
+        let begin = Instant::now();
+        loop {
+            match self.client.fetch_watermarks(&place.topic, place.partition, ONE_TRY) {
+                Ok(marks) => return Ok(marks),
+                Err(error) => {
+                    let code = error.rdkafka_error_code();
+                    let passing = matches!(
+                        code,
+                        Some(
+                            RDKafkaErrorCode::OperationTimedOut
+                                | RDKafkaErrorCode::BrokerTransportFailure
+                                | RDKafkaErrorCode::AllBrokersDown
+                                | RDKafkaErrorCode::RequestTimedOut
+                                | RDKafkaErrorCode::NotLeaderForPartition
+                                | RDKafkaErrorCode::LeaderNotAvailable
+                                // A topic that was just created may not have reached this broker.
+                                | RDKafkaErrorCode::UnknownPartition
+                                | RDKafkaErrorCode::UnknownTopicOrPartition
+                        )
+                    );
+                    if !passing {
+                        return Err(kafka_error(format!("reading the offsets of {place}"), &error));
+                    }
+                    self.give_up_or_go_on(begin, &error)?;
+                }
+            }
+        }
+    }
+
+    /// [`Admin::watermarks`], or `(0, 0)` for a topic that does not exist.
+    ///
+    /// # Errors
+    /// As [`Admin::watermarks`].
+    pub fn watermarks_or_zero(&self, topics: &Topics, place: &TopicPartition) -> Result<(i64, i64)> {
+        match topics.get(&*place.topic) {
+            Some(count) if *count > place.partition => self.watermarks(place),
+            _ => Ok((0, 0)),
+        }
+    }
+
+    /// The first offset whose record is not older than a time, in milliseconds; the end if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] when the broker refuses or does not answer.
+    pub fn offset_at(&self, place: &TopicPartition, timestamp_ms: i64) -> Result<i64> {
+        let failed = |error: &KafkaError| kafka_error(format!("looking up a time in {place}"), error);
+        let mut list = rdkafka::TopicPartitionList::new();
+        list.add_partition_offset(&place.topic, place.partition, rdkafka::Offset::Offset(timestamp_ms))
+            .map_err(|error| failed(&error))?;
+        let found = self.client.offsets_for_times(list, self.timeout).map_err(|error| failed(&error))?;
+        match found.elements().first().map(|element| element.offset()) {
+            Some(rdkafka::Offset::Offset(offset)) => Ok(offset),
+            _ => Ok(self.watermarks(place)?.1),
+        }
+    }
+
+    fn creator(&self) -> Result<&AdminClient<Context>> {
+        if let Some(creator) = self.creator.get() {
+            return Ok(creator);
+        }
+        let new = AdminClient::from_config_and_context(&self.config, Context::default())
+            .map_err(|error| creation_error("Kafka client", &error))?;
+        Ok(self.creator.get_or_init(|| new))
+    }
+
+    /// Makes sure a topic exists, creating it with so many partitions if it does not, and waits until it can be used.
+    ///
+    /// Without the right to create, an existing topic is all that is needed: an administrator can make topics beforehand.
+    ///
+    /// # Errors
+    /// [`Error::Name`] for names Kafka refuses, [`Error::Kafka`] when the broker refuses the creation.
+    pub fn ensure_topic(&self, name: &str, partitions: i32) -> Result<()> {
+        topic::check_topic(name)?;
+        let known = self.topics(Duration::from_secs(30))?;
+        if known.contains_key(name) {
+            return Ok(());
+        }
+        let known = self.probe()?;
+        if known.contains_key(name) {
+            return Ok(());
+        }
+        if let Some(other) = topic::colliding(name, known.keys().map(String::as_str)) {
+            return Err(Error::Name {
+                what: "topic",
+                name: name.into(),
+                reason: format!(
+                    "differs only in '.' and '_' from the existing topic '{other}', which Kafka refuses; choose another name"
+                ),
+            });
+        }
+        // The broker's default replication (needs Kafka 2.4 or later).
+        let new = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
+        let options = AdminOptions::new().request_timeout(Some(self.timeout)).operation_timeout(Some(self.timeout));
+        let creator = self.creator()?;
+        let outcome = futures_executor::block_on(creator.create_topics([&new], &options))
+            .map_err(|error| kafka_error(format!("creating topic '{name}'"), &error))?;
+        match outcome.into_iter().next() {
+            None | Some(Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => {}
+            Some(Err((_, code))) => return Err(code_error(format!("creating topic '{name}'"), code)),
+        }
+        let begin = Instant::now();
+        while !self.fetch_topics(ONE_TRY).is_ok_and(|topics| topics.contains_key(name)) {
+            if begin.elapsed() > self.timeout {
+                return Err(Error::Timeout { what: format!("creation of topic '{name}'"), waited: self.timeout });
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+}
+
+/// An error of librdkafka about an operation, with Kafka's name of it and a hint where there is one.
+pub(crate) fn kafka_error(operation: String, error: &KafkaError) -> Error {
+    match error.rdkafka_error_code() {
+        Some(code) => code_error(operation, code),
+        None => Error::Kafka { operation, reason: error.to_string(), code: "UNKNOWN".into(), retriable: false },
+    }
+}
+
+/// [`kafka_error`] from the bare code.
+pub(crate) fn code_error(operation: String, code: RDKafkaErrorCode) -> Error {
+    let hint = match code {
+        RDKafkaErrorCode::TopicAuthorizationFailed => "; this user lacks the right: ask for an ACL on the topic",
+        RDKafkaErrorCode::GroupAuthorizationFailed => "; this user lacks the right: ask for an ACL on the group",
+        RDKafkaErrorCode::ClusterAuthorizationFailed => {
+            "; this user may not create topics: have an administrator create them, or ask for the Create right"
+        }
+        RDKafkaErrorCode::InvalidReplicationFactor => "; the cluster's default replication is more than it has brokers",
+        _ => "",
+    };
+    let retriable = matches!(
+        code,
+        RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::RequestTimedOut
+            | RDKafkaErrorCode::MessageTimedOut
+            | RDKafkaErrorCode::LeaderNotAvailable
+            | RDKafkaErrorCode::NotLeaderForPartition
+    );
+    Error::Kafka { operation, reason: format!("{code}{hint}"), code: format!("{code:?}"), retriable }
+}
+
+/// What librdkafka said when a client could not be made: nearly always a property it does not know or take.
+pub(crate) fn creation_error(what: &str, error: &KafkaError) -> Error {
+    match error {
+        KafkaError::ClientConfig(_, reason, key, value) => {
+            let value = if key.contains("password") { "***" } else { value };
+            Error::Config(format!("{what}: property '{key}' = '{value}': {reason}"))
+        }
+        KafkaError::ClientCreation(reason) => Error::Config(format!("{what}: {reason}")),
+        other => Error::Config(format!("{what}: {other}")),
+    }
+}

@@ -1,0 +1,380 @@
+//! What librdkafka is told: our defaults, the user's properties, and what may not be combined.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+
+use crate::error::{Error, Result};
+
+/// The default limit of one packet and of one produced batch, in bytes: a stock topic takes 1,048,588 per batch, and
+/// Kafka limits the compressed batch, not the packet.
+pub const MESSAGE_MAX_BYTES: usize = 1_000_000;
+
+/// Who we are for the broker, and whom we trust. Applied to producers, consumers and administration alike.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Security {
+    /// `plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`, in any case, with or without the underscore.
+    pub protocol: Option<String>,
+    /// `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`, also as `ScramSha256`.
+    pub mechanism: Option<String>,
+    /// The user's name.
+    pub sasl_username: Option<String>,
+    /// The user's password; never shown.
+    pub sasl_password: Option<String>,
+    /// A PEM file of certificate authorities to trust.
+    pub ssl_ca_location: Option<String>,
+    /// A PEM file with our certificate.
+    pub ssl_certificate_location: Option<String>,
+    /// A PEM file with our key.
+    pub ssl_key_location: Option<String>,
+    /// The key file's password; never shown.
+    pub ssl_key_password: Option<String>,
+}
+
+impl fmt::Debug for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hidden = |secret: &Option<String>| secret.as_ref().map(|_| "***");
+        f.debug_struct("Security")
+            .field("protocol", &self.protocol)
+            .field("mechanism", &self.mechanism)
+            .field("sasl_username", &self.sasl_username)
+            .field("sasl_password", &hidden(&self.sasl_password))
+            .field("ssl_ca_location", &self.ssl_ca_location)
+            .field("ssl_certificate_location", &self.ssl_certificate_location)
+            .field("ssl_key_location", &self.ssl_key_location)
+            .field("ssl_key_password", &hidden(&self.ssl_key_password))
+            .finish()
+    }
+}
+
+impl Security {
+    /// The librdkafka properties of this section; none when nothing is set.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when certificates are given without a protocol (TLS is not guessed), for an unknown protocol or
+    /// mechanism, and for a SASL protocol without user and password.
+    pub fn properties(&self) -> Result<Vec<(&'static str, String)>> {
+        let given = |field: &Option<String>| field.as_ref().filter(|text| !text.is_empty()).cloned();
+        let (user, password) = (given(&self.sasl_username), given(&self.sasl_password));
+        let files = [
+            ("ssl.ca.location", given(&self.ssl_ca_location)),
+            ("ssl.certificate.location", given(&self.ssl_certificate_location)),
+            ("ssl.key.location", given(&self.ssl_key_location)),
+            ("ssl.key.password", given(&self.ssl_key_password)),
+        ];
+        let any_file = files.iter().any(|(_, value)| value.is_some());
+        let protocol = match given(&self.protocol) {
+            Some(text) => match text.to_ascii_lowercase().replace(['_', '-'], "").as_str() {
+                "plaintext" => "plaintext",
+                "ssl" | "tls" => "ssl",
+                "saslplaintext" => "sasl_plaintext",
+                "saslssl" => "sasl_ssl",
+                _ => {
+                    return Err(Error::Config(format!(
+                        "security protocol '{text}' is not known; use plaintext, ssl, sasl_plaintext or sasl_ssl"
+                    )));
+                }
+            },
+            None if any_file => {
+                return Err(Error::Config(
+                    "certificates are given but no security protocol; say which: plaintext, ssl, sasl_plaintext or sasl_ssl".into(),
+                ));
+            }
+            None if user.is_some() => "sasl_plaintext",
+            None => return Ok(Vec::new()),
+        };
+        let mut properties = vec![("security.protocol", protocol.to_string())];
+        if protocol.starts_with("sasl") {
+            let mechanism = match given(&self.mechanism) {
+                None => "PLAIN",
+                Some(text) => match text.to_ascii_lowercase().replace(['_', '-'], "").as_str() {
+                    "plain" => "PLAIN",
+                    "scramsha256" => "SCRAM-SHA-256",
+                    "scramsha512" => "SCRAM-SHA-512",
+                    _ => {
+                        return Err(Error::Config(format!(
+                            "SASL mechanism '{text}' is not known; use PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
+                        )));
+                    }
+                },
+            };
+            let (Some(user), Some(password)) = (user, password) else {
+                return Err(Error::Config(format!(
+                    "security protocol {protocol} needs sasl_username and sasl_password"
+                )));
+            };
+            properties.push(("sasl.mechanism", mechanism.to_string()));
+            properties.push(("sasl.username", user));
+            properties.push(("sasl.password", password));
+        }
+        if protocol.ends_with("ssl") {
+            properties.extend(files.into_iter().filter_map(|(key, value)| Some((key, value?))));
+        }
+        Ok(properties)
+    }
+}
+
+/// How to reach a broker, and the librdkafka properties that the user changes.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// `host:port`, several separated by commas.
+    pub brokers: String,
+    /// Who we are.
+    pub security: Security,
+    /// librdkafka properties of every client.
+    pub common: BTreeMap<String, String>,
+    /// librdkafka properties of the producer.
+    pub producer: BTreeMap<String, String>,
+    /// librdkafka properties of consumers.
+    pub consumer: BTreeMap<String, String>,
+    /// Undelivered packets are kept and retried for ever instead of failing after `message.timeout.ms`.
+    pub wait_for_outage: bool,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let masked = |map: &BTreeMap<String, String>| -> BTreeMap<String, String> {
+            map.iter().map(|(k, v)| (k.clone(), if is_secret(k) { "***".into() } else { v.clone() })).collect()
+        };
+        f.debug_struct("Settings")
+            .field("brokers", &self.brokers)
+            .field("security", &self.security)
+            .field("common", &masked(&self.common))
+            .field("producer", &masked(&self.producer))
+            .field("consumer", &masked(&self.consumer))
+            .finish_non_exhaustive()
+    }
+}
+
+fn is_secret(key: &str) -> bool {
+    ["password", "secret", "pem", "oauthbearer.config"].iter().any(|part| key.contains(part))
+}
+
+/// Consumer properties that belong to the reader, not to a file of overrides.
+const READERS_OWN: [&str; 6] = [
+    "bootstrap.servers",
+    "group.id",
+    "auto.offset.reset",
+    "enable.partition.eof",
+    "enable.auto.offset.store",
+    "enable.auto.commit",
+];
+
+impl Settings {
+    fn base(&self) -> Result<ClientConfig> {
+        if self.brokers.trim().is_empty() {
+            return Err(Error::Config(
+                "no broker given; use host:port, or embedded:// for a broker started here".into(),
+            ));
+        }
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &self.brokers)
+            .set("client.id", "telewire")
+            .set("allow.auto.create.topics", "false")
+            .set("reconnect.backoff.max.ms", "1000")
+            .set("socket.keepalive.enable", "true")
+            .set("topic.metadata.refresh.interval.ms", "60000")
+            // A first look at a topic that was just created elsewhere must not be answered from a negative cache.
+            .set("topic.metadata.propagation.max.ms", "5000")
+            .set_log_level(RDKafkaLogLevel::Info);
+        for (key, value) in self.security.properties()? {
+            config.set(key, value);
+        }
+        for (key, value) in &self.common {
+            if key != "bootstrap.servers" {
+                config.set(key, value);
+            }
+        }
+        // OpenSSL is linked in and knows no system folder: let librdkafka look for the usual ones.
+        if config.get("ssl.ca.location").is_none() && config.get("ssl.ca.pem").is_none() {
+            config.set("ssl.ca.location", "probe");
+        }
+        Ok(config)
+    }
+
+    /// The producer's configuration and the warnings to log.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for settings that contradict each other.
+    pub fn producer(&self) -> Result<(ClientConfig, Vec<String>)> {
+        let mut config = self.base()?;
+        config.remove("allow.auto.create.topics");
+        let max = MESSAGE_MAX_BYTES.to_string();
+        for (key, value) in [
+            ("compression.type", "zstd"),
+            ("linger.ms", "20"),
+            ("batch.size", max.as_str()),
+            ("message.max.bytes", max.as_str()),
+            ("queue.buffering.max.messages", "2000000"),
+            ("queue.buffering.max.kbytes", "2097152"),
+            ("message.timeout.ms", if self.wait_for_outage { "0" } else { "600000" }),
+        ] {
+            config.set(key, value);
+        }
+        let mut user = self.common.clone();
+        user.extend(self.producer.clone());
+        user.remove("bootstrap.servers");
+        for (key, value) in &user {
+            config.set(key, value);
+        }
+        let asked = |keys: [&str; 2]| keys.iter().find_map(|key| user.get(*key)).map(|v| v.trim().to_ascii_lowercase());
+        let acks = asked(["acks", "request.required.acks"]);
+        let in_flight = asked(["max.in.flight.requests.per.connection", "max.in.flight"]);
+        let mut conflicts = Vec::new();
+        if let Some(acks) = acks.filter(|acks| acks != "all" && acks != "-1") {
+            conflicts.push(format!("acks={acks}"));
+        }
+        if let Some(count) = in_flight.filter(|count| count.parse::<u64>().map_or(true, |n| n > 5)) {
+            conflicts.push(format!("max.in.flight={count}"));
+        }
+        let idempotence = user.get("enable.idempotence").map(|v| v.trim().eq_ignore_ascii_case("true"));
+        let mut warnings = Vec::new();
+        match (idempotence, conflicts.is_empty()) {
+            (Some(true), false) => {
+                return Err(Error::Config(format!(
+                    "enable.idempotence=true cannot live with {}; drop one of them",
+                    conflicts.join(" and ")
+                )));
+            }
+            (None, false) => {
+                warnings.push(format!(
+                    "{} switches the idempotent producer off: packets may be lost, doubled or reordered when the broker fails",
+                    conflicts.join(" and ")
+                ));
+                config.set("enable.idempotence", "false");
+            }
+            (Some(_), _) => {}
+            (None, true) => {
+                config.set("enable.idempotence", "true").set("acks", "all");
+                config.set("max.in.flight.requests.per.connection", "5");
+            }
+        }
+        Ok((config, warnings))
+    }
+
+    /// A consumer's configuration: `group` is the user's group id, or none for a private one that commits nothing.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for settings that contradict each other.
+    pub fn consumer(&self, group: Option<&str>) -> Result<ClientConfig> {
+        let mut config = self.base()?;
+        for (key, value) in [
+            ("session.timeout.ms", "45000"),
+            ("fetch.wait.max.ms", "100"),
+            // librdkafka waits a second after a full queue; a live reader would stall.
+            ("fetch.queue.backoff.ms", "20"),
+            ("queued.max.messages.kbytes", "65536"),
+            ("partition.assignment.strategy", "cooperative-sticky"),
+        ] {
+            config.set(key, value);
+        }
+        for (key, value) in self.common.iter().chain(&self.consumer) {
+            if !READERS_OWN.contains(&key.as_str()) {
+                config.set(key, value);
+            }
+        }
+        let private = format!("telewire-{}", uuid::Uuid::new_v4());
+        config
+            .set("group.id", group.unwrap_or(&private))
+            .set("enable.partition.eof", "true")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.auto.commit", if group.is_some() { "true" } else { "false" })
+            .set("auto.commit.interval.ms", "1000")
+            // Positions are set by us and clamped to what exists; if retention overtakes a reader, nothing newer is skipped.
+            .set("auto.offset.reset", "earliest");
+        Ok(config)
+    }
+
+    /// The configuration of the client that asks for metadata, watermarks and topics.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for settings that contradict each other.
+    pub fn admin(&self) -> Result<ClientConfig> {
+        let mut config = self.base()?;
+        // Watermarks are the real end of the log, whatever transactions are open.
+        config.set("isolation.level", "read_uncommitted");
+        Ok(config)
+    }
+
+    /// The largest packet the producer takes, in bytes.
+    #[must_use]
+    pub fn message_max_bytes(&self) -> usize {
+        let asked = self.producer.get("message.max.bytes").or_else(|| self.common.get("message.max.bytes"));
+        asked.and_then(|v| v.parse().ok()).unwrap_or(MESSAGE_MAX_BYTES)
+    }
+
+    /// How long a consumer is waited for when it closes.
+    #[must_use]
+    pub fn close_deadline(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings { brokers: "localhost:9092".into(), ..Settings::default() }
+    }
+
+    #[test]
+    fn the_producer_is_idempotent_and_its_batches_fit_a_stock_topic() {
+        let (config, warnings) = settings().producer().unwrap();
+        assert_eq!(config.get("enable.idempotence"), Some("true"));
+        assert_eq!(config.get("acks"), Some("all"));
+        assert_eq!(config.get("batch.size"), Some("1000000"));
+        assert_eq!(config.get("message.max.bytes"), Some("1000000"));
+        assert!(warnings.is_empty());
+    }
+
+    #[test]
+    fn acks_1_switches_idempotence_off_with_a_warning_unless_it_was_asked_for() {
+        let mut s = settings();
+        s.producer.insert("acks".into(), "1".into());
+        let (config, warnings) = s.producer().unwrap();
+        assert_eq!(config.get("enable.idempotence"), Some("false"));
+        assert!(warnings[0].contains("acks=1"));
+        s.producer.insert("enable.idempotence".into(), "true".into());
+        assert!(s.producer().unwrap_err().to_string().contains("acks=1"));
+    }
+
+    #[test]
+    fn a_certificate_authority_alone_does_not_choose_a_protocol() {
+        let security = Security { ssl_ca_location: Some("ca.pem".into()), ..Security::default() };
+        let message = security.properties().unwrap_err().to_string();
+        for choice in ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] {
+            assert!(message.contains(choice), "{message}");
+        }
+    }
+
+    #[test]
+    fn user_and_password_alone_mean_sasl_plaintext_with_plain() {
+        let security =
+            Security { sasl_username: Some("u".into()), sasl_password: Some("p".into()), ..Security::default() };
+        let properties = security.properties().unwrap();
+        assert!(properties.contains(&("security.protocol", "sasl_plaintext".into())));
+        assert!(properties.contains(&("sasl.mechanism", "PLAIN".into())));
+    }
+
+    #[test]
+    fn secrets_are_not_in_debug_output() {
+        let mut s = settings();
+        s.security.sasl_password = Some("hunter2".into());
+        s.common.insert("sasl.password".into(), "hunter2".into());
+        assert!(!format!("{s:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn the_system_store_is_probed_for_certificates_unless_one_is_named() {
+        assert_eq!(settings().admin().unwrap().get("ssl.ca.location"), Some("probe"));
+        let mut s = settings();
+        s.common.insert("ssl.ca.location".into(), "/x.pem".into());
+        assert_eq!(s.admin().unwrap().get("ssl.ca.location"), Some("/x.pem"));
+    }
+}

@@ -1,0 +1,480 @@
+//! The consumer: librdkafka's events as they come, borrowed, with the topic of every end of partition.
+//!
+//! rdkafka's own poll hands out one message at a time and names only the partition number at the end of a partition.
+//! A reader follows many topics whose partition is always 0, so the events are taken from librdkafka's queue here. This
+//! is the one file of the floor with more than a line of `unsafe`.
+
+use std::collections::HashSet;
+use std::ffi::CStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rdkafka::ClientContext as _;
+use rdkafka::bindings as rdk;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, RebalanceProtocol};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::TopicPartition;
+use super::admin::{creation_error, kafka_error};
+use super::config::Settings;
+use super::context::Context;
+use crate::error::{Error, Result};
+
+/// Where to begin with a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// Which partition.
+    pub place: TopicPartition,
+    /// The first offset to read.
+    pub offset: i64,
+}
+
+/// A record as librdkafka holds it; gone when the callback returns.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    /// The topic.
+    pub topic: &'a str,
+    /// The partition.
+    pub partition: i32,
+    /// The record's offset.
+    pub offset: i64,
+    /// The record's time, in milliseconds since the Unix epoch; -1 when it has none.
+    pub timestamp_ms: i64,
+    /// The key; `None` for a null key.
+    pub key: Option<&'a [u8]>,
+    /// The value; `None` for a null value.
+    pub value: Option<&'a [u8]>,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A record.
+    Message(Message<'a>),
+    /// Everything up to this offset has been read.
+    End {
+        /// The topic.
+        topic: &'a str,
+        /// The partition.
+        partition: i32,
+        /// The offset that the next record will have.
+        offset: i64,
+    },
+    /// The group gives us these partitions; they must be taken with [`Consumer::take`].
+    Assigned(Vec<TopicPartition>),
+    /// The group takes these partitions away; they must be let go with [`Consumer::release`].
+    Revoked(Vec<TopicPartition>),
+    /// Something failed; librdkafka goes on by itself unless it is fatal.
+    Error {
+        /// What failed.
+        error: Error,
+        /// The topic it is about, if any.
+        topic: Option<String>,
+        /// Whether this consumer is of no use any more.
+        fatal: bool,
+    },
+}
+
+/// A consumer of partitions that we choose, or that a group gives us.
+pub struct Consumer {
+    // Declared first, dropped first: librdkafka wants its queues back before the client goes.
+    queue: Queue,
+    inner: BaseConsumer<Context>,
+    /// Topics whose leaders librdkafka has been told to learn.
+    known: Mutex<HashSet<Arc<str>>>,
+}
+
+impl std::fmt::Debug for Consumer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Consumer")
+    }
+}
+
+struct Queue(*mut rdk::rd_kafka_queue_t);
+
+// SAFETY: librdkafka's queues may be used and destroyed from any thread.
+unsafe impl Send for Queue {}
+// SAFETY: as above; polling and destroying take locks inside librdkafka.
+unsafe impl Sync for Queue {}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from rd_kafka_queue_get_consumer, is not null, and is destroyed once.
+        unsafe { rdk::rd_kafka_queue_destroy(self.0) }
+    }
+}
+
+struct EventPtr(*mut rdk::rd_kafka_event_t);
+
+impl Drop for EventPtr {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from rd_kafka_queue_poll, is not null, and is destroyed once.
+        unsafe { rdk::rd_kafka_event_destroy(self.0) }
+    }
+}
+
+impl Consumer {
+    /// A consumer; of a group when one is named.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for properties that librdkafka does not take.
+    pub fn new(settings: &Settings, group: Option<&str>) -> Result<Self> {
+        let config = settings.consumer(group)?;
+        let inner: BaseConsumer<Context> = BaseConsumer::from_config_and_context(&config, Context::default())
+            .map_err(|error| creation_error("consumer", &error))?;
+        // SAFETY: the handle is valid while `inner` lives; the queue reference is counted by librdkafka and released in
+        // Queue::drop, before `inner` is dropped.
+        let queue = unsafe { rdk::rd_kafka_queue_get_consumer(inner.client().native_ptr()) };
+        if queue.is_null() {
+            return Err(Error::Config("consumer: librdkafka offers no queue for it".into()));
+        }
+        Ok(Self { queue: Queue(queue), inner, known: Mutex::default() })
+    }
+
+    /// Adds partitions to those being read.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] when librdkafka refuses.
+    pub fn add(&self, starts: &[Start]) -> Result<()> {
+        if starts.is_empty() {
+            return Ok(());
+        }
+        self.learn_leaders(starts);
+        let list = offsets(starts)?;
+        self.inner.incremental_assign(&list).map_err(|error| kafka_error("assigning partitions".into(), &error))
+    }
+
+    /// librdkafka looks for the leaders of new topics once a second. Asked for beforehand, they are in its cache and
+    /// fetching begins at once.
+    fn learn_leaders(&self, starts: &[Start]) {
+        for start in starts {
+            let topic = &start.place.topic;
+            if self.known.lock().insert(topic.clone())
+                && let Err(error) = self.inner.fetch_metadata(Some(topic), Duration::from_millis(500))
+            {
+                log::debug!("the leader of '{topic}' is not known yet: {error}");
+            }
+        }
+    }
+
+    /// Stops reading partitions.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] when librdkafka refuses.
+    pub fn remove(&self, places: &[TopicPartition]) -> Result<()> {
+        if places.is_empty() {
+            return Ok(());
+        }
+        self.inner
+            .incremental_unassign(&partitions(places))
+            .map_err(|error| kafka_error("giving up partitions".into(), &error))
+    }
+
+    /// Reads a partition from another offset on. What was fetched beyond it is dropped by librdkafka.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] when librdkafka refuses.
+    pub fn rewind(&self, start: &Start) -> Result<()> {
+        self.remove(std::slice::from_ref(&start.place))?;
+        self.add(std::slice::from_ref(start))
+    }
+
+    /// [`Consumer::rewind`] for a partition that a group gave us.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] when librdkafka refuses.
+    pub fn seek(&self, start: &Start, timeout: Duration) -> Result<()> {
+        self.inner
+            .seek(&start.place.topic, start.place.partition, Offset::Offset(start.offset), timeout)
+            .map_err(|error| kafka_error(format!("going back in {}", start.place), &error))
+    }
+
+    /// Stops and resumes fetching, without leaving the group or losing the place.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] when librdkafka refuses.
+    pub fn pause(&self, places: &[TopicPartition], on: bool) -> Result<()> {
+        if places.is_empty() {
+            return Ok(());
+        }
+        let list = partitions(places);
+        let outcome = if on { self.inner.pause(&list) } else { self.inner.resume(&list) };
+        outcome.map_err(|error| kafka_error("pausing partitions".into(), &error))
+    }
+
+    /// Joins the group for these topics.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] when librdkafka refuses.
+    pub fn subscribe(&self, topics: &[&str]) -> Result<()> {
+        self.inner.subscribe(topics).map_err(|error| kafka_error("joining the group".into(), &error))
+    }
+
+    /// What the group has stored for these partitions; `None` where it has nothing.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] when the coordinator refuses or does not answer.
+    pub fn committed(
+        &self,
+        places: &[TopicPartition],
+        timeout: Duration,
+    ) -> Result<Vec<(TopicPartition, Option<i64>)>> {
+        let list = self
+            .inner
+            .committed_offsets(partitions(places), timeout)
+            .map_err(|error| kafka_error("reading the group's offsets".into(), &error))?;
+        Ok(list
+            .elements()
+            .iter()
+            .map(|element| {
+                let offset = match element.offset() {
+                    Offset::Offset(offset) => Some(offset),
+                    _ => None,
+                };
+                (TopicPartition::new(element.topic(), element.partition()), offset)
+            })
+            .collect())
+    }
+
+    /// Takes partitions that the group assigned, from these offsets.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] when librdkafka refuses.
+    pub fn take(&self, starts: &[Start]) -> Result<()> {
+        let list = offsets(starts)?;
+        let outcome = match self.inner.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => self.inner.incremental_assign(&list),
+            _ => self.inner.assign(&list),
+        };
+        outcome.map_err(|error| kafka_error("taking the group's partitions".into(), &error))
+    }
+
+    /// Lets go of partitions that the group took away.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] when librdkafka refuses.
+    pub fn release(&self, places: &[TopicPartition]) -> Result<()> {
+        let outcome = match self.inner.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => self.inner.incremental_unassign(&partitions(places)),
+            _ => self.inner.unassign(),
+        };
+        outcome.map_err(|error| kafka_error("letting go of the group's partitions".into(), &error))
+    }
+
+    /// Remembers that everything below an offset was handled; committed once a second and when the consumer closes.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] for a partition that is not ours any more.
+    pub fn store(&self, place: &TopicPartition, next_offset: i64) -> Result<()> {
+        let start = Start { place: place.clone(), offset: next_offset };
+        self.inner
+            .store_offsets(&offsets(std::slice::from_ref(&start))?)
+            .map_err(|error| kafka_error(format!("storing the offset of {place}"), &error))
+    }
+
+    /// Commits what is stored, and waits for it.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] when the coordinator refuses.
+    pub fn commit(&self) -> Result<()> {
+        use rdkafka::consumer::CommitMode;
+        match self.inner.commit_consumer_state(CommitMode::Sync) {
+            Ok(()) => Ok(()),
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NoOffset) => Ok(()),
+            Err(error) => Err(kafka_error("committing offsets".into(), &error)),
+        }
+    }
+
+    /// Waits up to `timeout` for the first event, then takes what is there, at most `most` events. Returns how many.
+    pub fn poll(&self, timeout: Duration, most: usize, sink: &mut dyn FnMut(Event<'_>)) -> usize {
+        let mut count = 0;
+        let mut wait = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        while count < most {
+            // SAFETY: the queue is valid while self lives.
+            let event = unsafe { rdk::rd_kafka_queue_poll(self.queue.0, wait) };
+            if event.is_null() {
+                break;
+            }
+            wait = 0;
+            count += self.handle(&EventPtr(event), sink);
+        }
+        count
+    }
+
+    fn handle(&self, event: &EventPtr, sink: &mut dyn FnMut(Event<'_>)) -> usize {
+        // SAFETY: the event is valid until EventPtr is dropped; the accessors used for each type are the documented ones.
+        unsafe {
+            match rdk::rd_kafka_event_type(event.0) {
+                rdk::RD_KAFKA_EVENT_FETCH => {
+                    let mut count = 0;
+                    loop {
+                        let message = rdk::rd_kafka_event_message_next(event.0);
+                        if message.is_null() {
+                            return count;
+                        }
+                        count += 1;
+                        deliver(&*message, sink);
+                    }
+                }
+                rdk::RD_KAFKA_EVENT_ERROR => {
+                    let code = rdk::rd_kafka_event_error(event.0);
+                    if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF {
+                        let place = rdk::rd_kafka_event_topic_partition(event.0);
+                        if !place.is_null() {
+                            let topic = text((*place).topic);
+                            sink(Event::End { topic, partition: (*place).partition, offset: (*place).offset });
+                            rdk::rd_kafka_topic_partition_destroy(place);
+                        }
+                        return 1;
+                    }
+                    let reason = text(rdk::rd_kafka_event_error_string(event.0)).to_string();
+                    let fatal = rdk::rd_kafka_event_error_is_fatal(event.0) != 0;
+                    self.report(code, reason, None, fatal, sink);
+                    1
+                }
+                rdk::RD_KAFKA_EVENT_REBALANCE => {
+                    let places = list(rdk::rd_kafka_event_topic_partition_list(event.0));
+                    match rdk::rd_kafka_event_error(event.0) {
+                        RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => sink(Event::Assigned(places)),
+                        _ => sink(Event::Revoked(places)),
+                    }
+                    1
+                }
+                rdk::RD_KAFKA_EVENT_OFFSET_COMMIT => {
+                    let code = rdk::rd_kafka_event_error(event.0);
+                    if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
+                        && code != RDKafkaRespErr::RD_KAFKA_RESP_ERR__NO_OFFSET
+                    {
+                        log::warn!("offsets were not committed: {}", text(rdk::rd_kafka_err2str(code)));
+                    }
+                    0
+                }
+                rdk::RD_KAFKA_EVENT_LOG => {
+                    let (mut facility, mut line, mut level) = (std::ptr::null(), std::ptr::null(), 0);
+                    if rdk::rd_kafka_event_log(event.0, &mut facility, &mut line, &mut level) == 0 {
+                        let context = self.inner.client().context();
+                        context.log(log_level(level), text(facility).trim(), text(line).trim());
+                    }
+                    0
+                }
+                rdk::RD_KAFKA_EVENT_STATS => {
+                    let json = rdk::rd_kafka_event_stats(event.0);
+                    if !json.is_null() {
+                        self.inner.client().context().stats_raw(CStr::from_ptr(json).to_bytes());
+                    }
+                    0
+                }
+                _ => 0,
+            }
+        }
+    }
+
+    fn report(
+        &self,
+        code: RDKafkaRespErr,
+        reason: String,
+        topic: Option<String>,
+        fatal: bool,
+        sink: &mut dyn FnMut(Event<'_>),
+    ) {
+        let error = KafkaError::MessageConsumption(code.into());
+        // Remembered and passed on to the log there, once.
+        self.inner.client().context().error(error.clone(), &reason);
+        let Error::Kafka { code, retriable, .. } = kafka_error(String::new(), &error) else { return };
+        let error = Error::Kafka { operation: "reading".into(), reason, code, retriable };
+        sink(Event::Error { error, topic, fatal });
+    }
+
+    /// The last problem with the connection, in words.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        self.inner.client().context().problem().map(|problem| problem.reason)
+    }
+}
+
+/// SAFETY contract: `message` is a valid message of a fetch event that outlives the call.
+unsafe fn deliver(message: &rdk::rd_kafka_message_t, sink: &mut dyn FnMut(Event<'_>)) {
+    // SAFETY: by the contract of this function, all pointers of the message are valid for their stated lengths.
+    unsafe {
+        let topic = text(rdk::rd_kafka_topic_name(message.rkt));
+        if message.err != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            if message.err == RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF {
+                sink(Event::End { topic, partition: message.partition, offset: message.offset });
+                return;
+            }
+            let error =
+                kafka_error(format!("reading topic '{topic}'"), &KafkaError::MessageConsumption(message.err.into()));
+            sink(Event::Error { error, topic: Some(topic.to_string()), fatal: false });
+            return;
+        }
+        let mut kind = rdk::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        let timestamp_ms = rdk::rd_kafka_message_timestamp(message, &mut kind);
+        sink(Event::Message(Message {
+            topic,
+            partition: message.partition,
+            offset: message.offset,
+            timestamp_ms,
+            key: bytes(message.key, message.key_len),
+            value: bytes(message.payload, message.len),
+        }));
+    }
+}
+
+/// SAFETY contract: `data` is null or valid for `length` bytes for the lifetime chosen by the caller.
+unsafe fn bytes<'a>(data: *const std::ffi::c_void, length: usize) -> Option<&'a [u8]> {
+    // SAFETY: by the contract of this function.
+    (!data.is_null()).then(|| unsafe { std::slice::from_raw_parts(data.cast::<u8>(), length) })
+}
+
+/// SAFETY contract: `data` is null or a zero-terminated text that lives for the lifetime chosen by the caller.
+unsafe fn text<'a>(data: *const std::ffi::c_char) -> &'a str {
+    if data.is_null() {
+        return "";
+    }
+    // SAFETY: by the contract of this function.
+    unsafe { CStr::from_ptr(data) }.to_str().unwrap_or("")
+}
+
+/// SAFETY contract: `list` is null or a valid list of librdkafka.
+unsafe fn list(list: *mut rdk::rd_kafka_topic_partition_list_t) -> Vec<TopicPartition> {
+    if list.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: by the contract of this function, `elems` has `cnt` entries.
+    unsafe {
+        let count = usize::try_from((*list).cnt).unwrap_or(0);
+        (0..count).map(|i| &*(*list).elems.add(i)).map(|e| TopicPartition::new(text(e.topic), e.partition)).collect()
+    }
+}
+
+/// librdkafka's numbers are those of syslog.
+fn log_level(number: i32) -> RDKafkaLogLevel {
+    match number {
+        ..=3 => RDKafkaLogLevel::Error,
+        4 => RDKafkaLogLevel::Warning,
+        5 => RDKafkaLogLevel::Notice,
+        6 => RDKafkaLogLevel::Info,
+        _ => RDKafkaLogLevel::Debug,
+    }
+}
+
+fn partitions(places: &[TopicPartition]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(places.len());
+    for place in places {
+        list.add_partition(&place.topic, place.partition);
+    }
+    list
+}
+
+fn offsets(starts: &[Start]) -> Result<TopicPartitionList> {
+    let mut list = TopicPartitionList::with_capacity(starts.len());
+    for start in starts {
+        list.add_partition_offset(&start.place.topic, start.place.partition, Offset::Offset(start.offset))
+            .map_err(|error| kafka_error(format!("offset {} of {}", start.offset, start.place), &error))?;
+    }
+    Ok(list)
+}

@@ -1,0 +1,278 @@
+//! One packet that was read: the record as it came, its envelope looked at, its content unopened until asked for.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyString, PyTuple};
+
+use super::boundary::{self, Held};
+use super::{errors, samples};
+use crate::error::Error;
+use crate::packet::{Envelope, PacketType};
+use crate::stream;
+
+/// Identifiers by data source and id, as the tuples that samples carry.
+type Known = HashMap<Arc<str>, HashMap<u64, Py<PyTuple>>>;
+
+/// Where packets find the data formats they name: the client they were read with, and what it has already said.
+pub(super) struct Formats {
+    pub(super) client: Held<stream::Client>,
+    /// A definition never changes.
+    known: Mutex<Known>,
+}
+
+impl Formats {
+    pub(super) fn new(client: stream::Client) -> Self {
+        Self { client: Held::new(client), known: Mutex::default() }
+    }
+
+    /// The identifiers behind an id.
+    pub(super) fn parameters<'py>(
+        &self,
+        py: Python<'py>,
+        data_source: &Arc<str>,
+        id: u64,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let known = |known: &Known| {
+            known.get(data_source).and_then(|ids| ids.get(&id)).map(|tuple| tuple.clone_ref(py).into_bound(py))
+        };
+        if let Some(tuple) = known(&self.known.lock()) {
+            return Ok(tuple);
+        }
+        let (client, source) = (self.client.get(py)?.clone(), data_source.clone());
+        let names = boundary::wait(py, "looking up a data format", move || client.parameters_of(&source, id))?;
+        let tuple = PyTuple::new(py, names.iter())?;
+        self.known.lock().entry(data_source.clone()).or_default().insert(id, tuple.clone().unbind());
+        Ok(tuple)
+    }
+}
+
+/// The envelope's fields, as ranges of the payload.
+struct Head {
+    type_name: Range<usize>,
+    session_key: Range<usize>,
+    content: Range<usize>,
+    is_essential: bool,
+    id: u64,
+}
+
+impl Head {
+    fn peek(payload: &Bytes) -> Result<Self, Error> {
+        let envelope = Envelope::peek(payload)?;
+        // The envelope borrows from the payload, so each part's place in it follows from the addresses; an empty part
+        // may point anywhere.
+        let range = |part: &[u8]| {
+            if part.is_empty() {
+                return 0..0;
+            }
+            let start = part.as_ptr() as usize - payload.as_ptr() as usize;
+            start..start + part.len()
+        };
+        Ok(Self {
+            type_name: range(envelope.type_name.as_bytes()),
+            session_key: range(envelope.session_key.as_bytes()),
+            content: range(envelope.content),
+            is_essential: envelope.is_essential,
+            id: envelope.id,
+        })
+    }
+}
+
+/// A packet as it was read. Opened only as far as somebody asks.
+#[pyclass(frozen, module = "telewire")]
+pub(super) struct Packet {
+    record: stream::Packet,
+    head: Result<Head, Error>,
+    formats: Arc<Formats>,
+}
+
+impl Packet {
+    pub(super) fn new(record: stream::Packet, formats: Arc<Formats>) -> Self {
+        Self { head: Head::peek(&record.payload), record, formats }
+    }
+
+    pub(super) fn record(&self) -> &stream::Packet {
+        &self.record
+    }
+
+    /// Why it is no packet, if it is none.
+    pub(super) fn fault(&self) -> Option<&Error> {
+        self.head.as_ref().err()
+    }
+
+    fn part(&self, range: impl FnOnce(&Head) -> &Range<usize>) -> &[u8] {
+        self.head.as_ref().map_or(&[], |head| &self.record.payload[range(head).clone()])
+    }
+
+    fn text(&self, range: impl FnOnce(&Head) -> &Range<usize>) -> &str {
+        // `Envelope::peek` has seen that it is UTF-8.
+        std::str::from_utf8(self.part(range)).unwrap_or_default()
+    }
+
+    fn type_name(&self) -> &str {
+        self.text(|head| &head.type_name)
+    }
+
+    fn place(&self) -> String {
+        format!("{} partition {} offset {}", self.record.topic, self.record.partition, self.record.offset)
+    }
+}
+
+#[pymethods]
+impl Packet {
+    /// Type of the content, such as `PeriodicData`; empty for a record that is no packet.
+    #[getter]
+    fn r#type<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        // There are few types and many packets.
+        PyString::intern(py, self.type_name())
+    }
+
+    /// The session it was written for: the record's key.
+    #[getter]
+    fn session_key<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        PyString::intern(py, &self.record.session.key)
+    }
+
+    /// The session the packet itself names; readers go by `session_key`.
+    #[getter]
+    fn named_session_key(&self) -> &str {
+        self.text(|head| &head.session_key)
+    }
+
+    #[getter]
+    fn data_source<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        PyString::intern(py, &self.record.session.data_source)
+    }
+
+    /// Stream it was read from; `""` is the main stream.
+    #[getter]
+    fn stream<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        PyString::intern(py, &self.record.stream)
+    }
+
+    #[getter]
+    fn topic<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        PyString::intern(py, &self.record.topic)
+    }
+
+    #[getter]
+    fn partition(&self) -> i32 {
+        self.record.partition
+    }
+
+    #[getter]
+    fn offset(&self) -> i64 {
+        self.record.offset
+    }
+
+    /// When it was submitted, in ns since the Unix epoch: the record's time, whole milliseconds.
+    #[getter]
+    fn submit_time_ns(&self) -> Option<i64> {
+        (self.record.timestamp_ms >= 0).then(|| self.record.timestamp_ms.saturating_mul(1_000_000))
+    }
+
+    /// The same in UTC.
+    #[getter]
+    fn submit_time<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        static FROM_NS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let from_ns = FROM_NS
+            .get_or_try_init(py, || py.import("telewire.session_info")?.getattr("from_ns").map(Bound::unbind))?;
+        from_ns.bind(py).call1((self.submit_time_ns(),))
+    }
+
+    #[getter]
+    fn is_essential(&self) -> bool {
+        self.head.as_ref().is_ok_and(|head| head.is_essential)
+    }
+
+    /// The writer's counter, 0 when unused.
+    #[getter]
+    fn id(&self) -> u64 {
+        self.head.as_ref().map_or(0, |head| head.id)
+    }
+
+    /// The whole packet as it was read.
+    #[getter]
+    fn data<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.record.payload)
+    }
+
+    /// The inner message, serialised.
+    #[getter]
+    fn content<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.part(|head| &head.content))
+    }
+
+    /// Why the record is no packet; None for every packet that is one.
+    #[getter]
+    fn error(&self) -> Option<String> {
+        self.head.as_ref().err().map(ToString::to_string)
+    }
+
+    /// The inner message as a protobuf object, None for a type of somebody's own.
+    #[getter]
+    fn message<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        static MESSAGE_OF: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let message_of = MESSAGE_OF
+            .get_or_try_init(py, || py.import("telewire.packet")?.getattr("message_of").map(Bound::unbind))?;
+        let place = (&*self.record.topic, self.record.partition, self.record.offset);
+        message_of.bind(py).call1((self.type_name(), self.content(py), place))
+    }
+
+    /// The samples as columns, None for a packet without samples.
+    fn samples<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let kind = PacketType::parse(self.type_name());
+        if !kind.is_samples() {
+            return Ok(None);
+        }
+        let content = self.part(|head| &head.content);
+        let found = samples::decode(py, kind, content, &self.record.session.data_source, &self.formats)
+            .map_err(|fault| self.located(py, fault))?;
+        static SAMPLES_OF: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let samples_of = SAMPLES_OF
+            .get_or_try_init(py, || py.import("telewire.packet")?.getattr("samples_of").map(Bound::unbind))?;
+        samples_of.bind(py).call1((found,)).map(Some)
+    }
+
+    fn __repr__(&self) -> String {
+        match self.fault() {
+            None => format!("<Packet {} at {}>", self.type_name(), self.place()),
+            Some(_) => format!("<Packet (undecodable) at {}>", self.place()),
+        }
+    }
+}
+
+impl Packet {
+    fn located(&self, py: Python<'_>, fault: samples::Fault) -> PyErr {
+        let error = match fault {
+            samples::Fault::Python(error) => return error,
+            samples::Fault::Core(error) => error,
+        };
+        let Error::Decode { what, reason } = error else { return errors::raise(py, &error) };
+        let located = Error::Decode { what: format!("{what} at {}", self.place()), reason };
+        let raised = errors::raise(py, &located);
+        // A program that wants to look at the record needs its place and bytes, not only words about them.
+        let value = raised.value(py);
+        let filled = value
+            .setattr("topic", &*self.record.topic)
+            .and_then(|()| value.setattr("partition", self.record.partition))
+            .and_then(|()| value.setattr("offset", self.record.offset))
+            .and_then(|()| value.setattr("data", self.content(py)));
+        filled.err().unwrap_or(raised)
+    }
+}
+
+/// The message of a packet type, such as `EventPacket` for `Event` and its older spellings; None for others.
+#[pyfunction]
+pub(super) fn message_name(type_name: &str) -> Option<String> {
+    match PacketType::parse(type_name) {
+        PacketType::Other => None,
+        PacketType::SystemStatusMessage => Some("SystemStatusMessage".into()),
+        known => Some(format!("{}Packet", known.name())),
+    }
+}

@@ -1,0 +1,614 @@
+//! The client: one cluster, one layout, everything that is written and read through it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use parking_lot::Mutex;
+
+use super::directory::{Directory, data_sources_of};
+use super::options::{ClientOptions, LayoutChoice, OnOutage, ReadOptions};
+use super::reader::{Reader, ReaderCore};
+use super::session_writer::SessionWriter;
+use super::writer::{Flushed, PacketWriter, Sender};
+use crate::embedded;
+use crate::error::{Error, Result};
+use crate::format::{FormatInfo, FormatKind, check_identifiers, definition_packet};
+use crate::kafka::{Admin, Outbox, Settings, TopicPartition};
+use crate::session::{self, NewSession, Offsets, SessionChange, SessionInfo};
+use crate::time::now_ns;
+use crate::topic::{self, Detected, Layout, LayoutKind, NamedStreamForm, Strategy};
+
+/// A connection to a cluster. Clones are the same client; every call may be made from any thread.
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) settings: Settings,
+    pub(crate) admin: Arc<Admin>,
+    pub(crate) directory: Directory,
+    pub(crate) layout: Arc<Mutex<Layout>>,
+    /// Whether the layout was found or chosen, not assumed for an empty cluster.
+    layout_known: AtomicBool,
+    choice: (LayoutChoice, Option<NamedStreamForm>),
+    sender: Mutex<Option<Arc<Sender>>>,
+    readers: Mutex<Vec<Weak<ReaderCore>>>,
+    /// One registration of a format at a time, so that a process never defines a list twice.
+    formats: Mutex<()>,
+    pub(crate) timeout: Duration,
+    quiet: Duration,
+    closed: AtomicBool,
+    /// Keeps a broker that this client started; the last field, so that it goes last.
+    embedded: Mutex<Option<embedded::Attached>>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("brokers", &self.brokers()).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Connects: starts an embedded broker if asked, waits until the cluster answers, finds the layout.
+    ///
+    /// # Errors
+    /// [`Error::Config`] and [`Error::Name`] for settings that cannot be used; [`Error::Unreachable`];
+    /// [`Error::Authentication`]; [`Error::Embedded`].
+    pub fn connect(options: ClientOptions) -> Result<Self> {
+        let mut layout = Layout {
+            kind: if options.layout == LayoutChoice::Classic { LayoutKind::Classic } else { LayoutKind::Domain },
+            domain: options.domain.clone(),
+            form: options.named_stream_form.unwrap_or(NamedStreamForm::A),
+            strategy: options.strategy,
+            partition_mappings: options.partition_mappings.clone(),
+        };
+        layout.validate()?;
+        let attached =
+            if embedded::is_embedded_url(&options.brokers) { Some(embedded::attach(&options.brokers)?) } else { None };
+        let settings = Settings {
+            brokers: attached.as_ref().map_or_else(|| options.brokers.clone(), embedded::Attached::address),
+            security: options.security.clone(),
+            common: options.common.clone(),
+            producer: options.producer.clone(),
+            consumer: options.consumer.clone(),
+            wait_for_outage: options.on_outage == OnOutage::Wait,
+        };
+        // Both are checked here, so that a wrong property fails the connect and not a later write.
+        settings.producer()?;
+        let admin = Arc::new(Admin::new(&settings, options.timeout)?);
+        let topics = admin.probe()?;
+        let known = choose_layout(&mut layout, options.layout, topics.keys().map(String::as_str));
+        let layout = Arc::new(Mutex::new(layout));
+        let directory = Directory::start(&settings, admin.clone(), layout.clone(), options.timeout)?;
+        let client = Self {
+            inner: Arc::new(Inner {
+                settings,
+                admin,
+                directory,
+                layout,
+                layout_known: AtomicBool::new(known),
+                choice: (options.layout, options.named_stream_form),
+                sender: Mutex::new(None),
+                readers: Mutex::default(),
+                formats: Mutex::default(),
+                timeout: options.timeout,
+                quiet: options.quiet,
+                closed: AtomicBool::new(false),
+                embedded: Mutex::new(attached),
+            }),
+        };
+        client.learn_form()?;
+        Ok(client)
+    }
+
+    /// The addresses of the brokers; of an embedded one, where it listens.
+    #[must_use]
+    pub fn brokers(&self) -> String {
+        self.inner.settings.brokers.clone()
+    }
+
+    /// The layout in use.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.inner.layout.lock().clone()
+    }
+
+    /// How long a synchronous request may take.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.inner.timeout
+    }
+
+    fn open(&self) -> Result<()> {
+        if self.is_closed() { Err(Error::Closed("the client".into())) } else { Ok(()) }
+    }
+
+    /// A reader on an empty cluster looks again: the first writer may have chosen another layout than the default.
+    fn look_for_layout(&self) -> Result<()> {
+        if self.inner.layout_known.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let topics = self.inner.admin.topics(Duration::from_millis(200))?;
+        let mut layout = self.inner.layout.lock();
+        if choose_layout(&mut layout, self.inner.choice.0, topics.keys().map(String::as_str)) {
+            self.inner.layout_known.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Learns the form of named streams from the offsets in existing sessions, unless it was chosen.
+    fn learn_form(&self) -> Result<()> {
+        let layout = self.layout();
+        if self.inner.choice.1.is_some()
+            || layout.kind != LayoutKind::Domain
+            || layout.strategy == Strategy::PartitionBased
+        {
+            return Ok(());
+        }
+        if !self.inner.directory.refresh_sessions()? {
+            return Ok(());
+        }
+        let sessions = self.inner.directory.sessions();
+        let keys = sessions.iter().flat_map(|info| {
+            let offsets = info.start_offsets.keys().chain(info.end_offsets.keys());
+            offsets.map(|(topic, partition)| (info.data_source.clone(), Layout::offset_key(topic, *partition)))
+        });
+        if let Some(form) = topic::detect_form(&layout.domain, keys) {
+            self.inner.layout.lock().form = form;
+        }
+        Ok(())
+    }
+
+    /// Reads the session-info topic to its present end.
+    pub(crate) fn refresh_sessions(&self) -> Result<()> {
+        self.open()?;
+        self.look_for_layout()?;
+        self.inner.directory.refresh_sessions().map(|_| ())
+    }
+
+    /// All sessions, of one data source or of all, ordered by creation; up to date when the call returns.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`], [`Error::Timeout`], [`Error::Closed`].
+    pub fn sessions(&self, data_source: Option<&str>) -> Result<Vec<Arc<SessionInfo>>> {
+        self.refresh_sessions()?;
+        let mut sessions = self.inner.directory.sessions();
+        if let Some(name) = data_source {
+            sessions.retain(|info| info.data_source == name);
+        }
+        Ok(sessions)
+    }
+
+    /// One session; up to date when the call returns.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`], and as [`Client::sessions`].
+    pub fn session(&self, key: &str) -> Result<Arc<SessionInfo>> {
+        self.refresh_sessions()?;
+        self.inner
+            .directory
+            .session(key)
+            .ok_or_else(|| Error::UnknownSession { key: key.to_string(), data_source: None })
+    }
+
+    /// Every change of sessions from now on.
+    ///
+    /// # Errors
+    /// As [`Client::sessions`].
+    pub fn watch_sessions(&self) -> Result<SessionWatch> {
+        self.refresh_sessions()?;
+        let (_, changes) = self.inner.directory.watch();
+        Ok(SessionWatch { changes, closed: AtomicBool::new(false) })
+    }
+
+    /// The producer's side, started when it is first needed.
+    pub(crate) fn sender(&self) -> Result<Arc<Sender>> {
+        self.open()?;
+        let mut sender = self.inner.sender.lock();
+        if let Some(sender) = sender.as_ref() {
+            return Ok(sender.clone());
+        }
+        if !self.inner.layout_known.load(Ordering::Acquire) {
+            self.look_for_layout()?;
+            if !self.inner.layout_known.swap(true, Ordering::AcqRel) {
+                log::info!("the cluster has no sessions yet: writing with the {:?} layout", self.layout().kind);
+            }
+        }
+        let outbox = Outbox::new(&self.inner.settings)?;
+        let new =
+            Arc::new(Sender::new(outbox, self.inner.admin.clone(), self.inner.layout.clone(), self.inner.timeout));
+        *sender = Some(new.clone());
+        Ok(new)
+    }
+
+    /// A writer of packets.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for producer properties that cannot be used, [`Error::Closed`].
+    pub fn writer(&self) -> Result<PacketWriter> {
+        Ok(PacketWriter { sender: self.sender()?, _client: self.clone() })
+    }
+
+    /// Begins a session: a new key, the present offsets, the record. Nothing is written to the streams; see
+    /// [`Client::new_session`] for a writer that does that too.
+    ///
+    /// # Errors
+    /// [`Error::Name`] for a data source that cannot be; [`Error::Timeout`] and [`Error::Kafka`] when the record was not
+    /// acknowledged.
+    pub fn create_session(&self, new: &NewSession) -> Result<Arc<SessionInfo>> {
+        topic::check_data_source(&new.data_source)?;
+        let sender = self.sender()?;
+        let layout = self.layout();
+        let key = session::new_session_key();
+        let offsets = self.offsets(&new.data_source)?;
+        let packet = session::new_session_packet(&key, new, &offsets, &layout);
+        sender.record_session("creating a session", &key, &packet)?;
+        self.inner.layout_known.store(true, Ordering::Release);
+        self.session(&key)
+    }
+
+    /// The end offsets of everything a data source has: main stream, essentials, and each named stream that exists.
+    fn offsets(&self, data_source: &str) -> Result<Offsets> {
+        let layout = self.layout();
+        let topics = self.inner.admin.topics(Duration::ZERO)?;
+        let main = layout.place(data_source, "")?;
+        let mut places = vec![(main.topic, main.partition), (layout.essentials(data_source)?, 0)];
+        for stream in layout.streams_of(data_source, topics.keys().map(String::as_str)) {
+            let place = layout.place(data_source, &stream)?;
+            places.push((place.topic, place.partition));
+        }
+        places
+            .into_iter()
+            .map(|(topic, partition)| {
+                let place = TopicPartition::new(topic.as_str(), partition);
+                let (_, high) = self.inner.admin.watermarks_or_zero(&topics, &place)?;
+                Ok(((topic, partition), high))
+            })
+            .collect()
+    }
+
+    /// Gives a session another identifier. An empty one changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`], and as [`Client::create_session`].
+    pub fn update_identifier(&self, key: &str, identifier: &str) -> Result<Arc<SessionInfo>> {
+        self.update(key, |info| {
+            if !identifier.is_empty() {
+                info.identifier = identifier.to_string();
+            }
+        })
+    }
+
+    /// Adds details, or replaces those of the same name. None is ever removed.
+    ///
+    /// # Errors
+    /// As [`Client::update_identifier`].
+    pub fn update_details(&self, key: &str, details: BTreeMap<String, String>) -> Result<Arc<SessionInfo>> {
+        self.update(key, |info| info.details.extend(details))
+    }
+
+    /// Ties another session to this one. The other need not exist yet.
+    ///
+    /// # Errors
+    /// As [`Client::update_identifier`].
+    pub fn add_associate(&self, key: &str, associate: &str) -> Result<Arc<SessionInfo>> {
+        if associate.is_empty() {
+            return Err(Error::Invalid("the key of the associated session must not be empty".into()));
+        }
+        self.update(key, |info| {
+            if !info.associates.iter().any(|known| known == associate) {
+                info.associates.push(associate.to_string());
+            }
+        })
+    }
+
+    fn update(&self, key: &str, change: impl FnOnce(&mut SessionInfo)) -> Result<Arc<SessionInfo>> {
+        let before = self.session(key)?;
+        let mut after = (*before).clone();
+        change(&mut after);
+        if after == *before {
+            return Ok(before);
+        }
+        if before.ended {
+            log::warn!("session '{key}' has ended; its information is changed all the same");
+        }
+        self.sender()?.record_session("updating a session", key, &session::session_info_packet(&after))?;
+        self.session(key)
+    }
+
+    /// Ends a session: everything written through this client is delivered first, then the end offsets are taken, then
+    /// the end is recorded. Ending an ended session returns it as it is.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`]; [`Error::FlushTimeout`] when packets could not be delivered in time, and then the
+    /// session is still live; as [`Client::create_session`].
+    pub fn end_session(&self, key: &str) -> Result<Arc<SessionInfo>> {
+        let info = self.session(key)?;
+        if info.ended {
+            return Ok(info);
+        }
+        let sender = self.sender()?;
+        let left = sender.outbox.settle(self.inner.timeout);
+        if left > 0 {
+            return Err(Error::FlushTimeout { left, waited: self.inner.timeout });
+        }
+        std::thread::sleep(self.inner.quiet);
+        let offsets = self.offsets(&info.data_source)?;
+        let packet = session::end_of_session_packet(key, &info.data_source, &offsets, now_ns(), &self.layout());
+        sender.record_session("ending a session", key, &packet)?;
+        self.session(key)
+    }
+
+    /// The id of a list of parameters, in this order: an existing one, or a new one that is defined by this call.
+    ///
+    /// # Errors
+    /// [`Error::InvalidFormat`] for an empty list, empty or doubled identifiers; as [`Client::create_session`].
+    pub fn parameter_format(&self, data_source: &str, parameters: &[impl AsRef<str>]) -> Result<u64> {
+        self.format_id(data_source, FormatKind::Parameters, parameters)
+    }
+
+    /// The id of an event: an existing one, or a new one that is defined by this call.
+    ///
+    /// # Errors
+    /// As [`Client::parameter_format`].
+    pub fn event_format(&self, data_source: &str, event: &str) -> Result<u64> {
+        self.format_id(data_source, FormatKind::Event, &[event])
+    }
+
+    fn format_id(&self, data_source: &str, kind: FormatKind, identifiers: &[impl AsRef<str>]) -> Result<u64> {
+        self.open()?;
+        topic::check_data_source(data_source)?;
+        check_identifiers(identifiers)?;
+        let known = || {
+            self.inner
+                .directory
+                .formats(data_source, |table| match kind {
+                    FormatKind::Parameters => table.id_of_parameters(identifiers),
+                    FormatKind::Event => identifiers.first().and_then(|event| table.id_of_event(event.as_ref())),
+                })
+                .flatten()
+        };
+        if let Some(id) = known() {
+            return Ok(id);
+        }
+        let _one_at_a_time = self.inner.formats.lock();
+        self.look_for_layout()?;
+        self.inner.directory.refresh_formats(data_source)?;
+        if let Some(id) = known() {
+            return Ok(id);
+        }
+        let id = self
+            .inner
+            .directory
+            .formats(data_source, |table| table.free_id(kind, identifiers))
+            .unwrap_or_else(|| crate::format::format_id(kind, data_source, identifiers));
+        let packet = definition_packet(kind, id, identifiers);
+        self.sender()?.send_essential_and_wait("defining a data format", data_source, "", &packet)?;
+        self.inner.directory.refresh_formats(data_source)?;
+        Ok(known().unwrap_or(id))
+    }
+
+    /// The parameters of a data format, in the order of its columns.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFormat`], and as [`Client::sessions`].
+    pub fn parameters_of(&self, data_source: &str, id: u64) -> Result<Arc<[String]>> {
+        self.resolve(data_source, id, |table| table.parameters(id))
+    }
+
+    /// The event of a data format.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFormat`], and as [`Client::sessions`].
+    pub fn event_of(&self, data_source: &str, id: u64) -> Result<Arc<str>> {
+        self.resolve(data_source, id, |table| table.event(id))
+    }
+
+    fn resolve<T>(
+        &self,
+        data_source: &str,
+        id: u64,
+        look: impl Fn(&crate::format::FormatTable) -> Option<T>,
+    ) -> Result<T> {
+        self.open()?;
+        if let Some(found) = self.inner.directory.formats(data_source, &look).flatten() {
+            return Ok(found);
+        }
+        topic::check_data_source(data_source)?;
+        self.look_for_layout()?;
+        self.inner.directory.refresh_formats(data_source)?;
+        self.inner
+            .directory
+            .formats(data_source, &look)
+            .flatten()
+            .ok_or_else(|| Error::UnknownFormat { id, data_source: data_source.to_string() })
+    }
+
+    /// Every data format of a data source.
+    ///
+    /// # Errors
+    /// As [`Client::sessions`].
+    pub fn formats(&self, data_source: &str) -> Result<Vec<FormatInfo>> {
+        self.open()?;
+        topic::check_data_source(data_source)?;
+        self.look_for_layout()?;
+        self.inner.directory.refresh_formats(data_source)?;
+        Ok(self.inner.directory.formats(data_source, crate::format::FormatTable::all).unwrap_or_default())
+    }
+
+    /// The named streams of a data source, sorted as Kafka lists their topics.
+    ///
+    /// # Errors
+    /// As [`Client::sessions`].
+    pub fn streams(&self, data_source: &str) -> Result<Vec<String>> {
+        self.open()?;
+        topic::check_data_source(data_source)?;
+        self.look_for_layout()?;
+        let topics = self.inner.admin.topics(Duration::ZERO)?;
+        Ok(self.layout().streams_of(data_source, topics.keys().map(String::as_str)))
+    }
+
+    /// The data sources that have topics or sessions.
+    ///
+    /// # Errors
+    /// As [`Client::sessions`].
+    pub fn data_sources(&self) -> Result<Vec<String>> {
+        let sessions = self.sessions(None)?;
+        let topics = self.inner.admin.topics(Duration::from_secs(1))?;
+        let mut names = data_sources_of(&sessions);
+        let mut seen: HashSet<String> = names.iter().cloned().collect();
+        for name in self.layout().data_sources(topics.keys().map(String::as_str)) {
+            if seen.insert(name.clone()) {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// Begins a session and returns its writer, which keeps the protocol's order.
+    ///
+    /// # Errors
+    /// As [`Client::create_session`].
+    pub fn new_session(&self, new: &NewSession) -> Result<SessionWriter> {
+        let info = self.create_session(new)?;
+        SessionWriter::begin(self.clone(), info)
+    }
+
+    /// Takes up a live session again, for instance after its writer was killed.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`]; [`Error::Session`] if it has ended.
+    pub fn resume_session(&self, key: &str) -> Result<SessionWriter> {
+        let info = self.session(key)?;
+        if info.ended {
+            return Err(Error::Session {
+                key: key.into(),
+                reason: "has ended and cannot be taken up again; create a new one".into(),
+            });
+        }
+        SessionWriter::begin(self.clone(), info)
+    }
+
+    /// Starts reading.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] and [`Error::Name`] for options that cannot be; [`Error::UnmappedStream`]; as
+    /// [`Client::sessions`].
+    pub fn read(&self, options: ReadOptions) -> Result<Reader> {
+        self.open()?;
+        self.look_for_layout()?;
+        let reader = Reader::start(self.clone(), options)?;
+        let mut readers = self.inner.readers.lock();
+        readers.retain(|known| known.strong_count() > 0);
+        readers.push(reader.downgrade());
+        Ok(reader)
+    }
+
+    /// Delivers what was written, stops all readers, lets go of the broker. Further calls return at once.
+    ///
+    /// # Errors
+    /// None at present; undelivered packets are in the returned report.
+    pub fn close(&self, deadline: Duration) -> Result<Flushed> {
+        if self.inner.closed.swap(true, Ordering::AcqRel) {
+            return Ok(Flushed::default());
+        }
+        let end = Instant::now() + deadline;
+        let left = || end.saturating_duration_since(Instant::now());
+        let mut report = Flushed::default();
+        if let Some(sender) = self.inner.sender.lock().take() {
+            let (delivered, failed, pending) = sender.outbox.close(left());
+            report = Flushed { delivered, failed, left: pending };
+        }
+        let readers = std::mem::take(&mut *self.inner.readers.lock());
+        for reader in readers.iter().filter_map(Weak::upgrade) {
+            reader.close(left().max(Duration::from_millis(200)));
+        }
+        self.inner.directory.close(left().max(Duration::from_millis(200)));
+        drop(self.inner.embedded.lock().take());
+        Ok(report)
+    }
+
+    /// Whether [`Client::close`] was called.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.inner.closed.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if !self.closed.load(Ordering::Acquire) {
+            if let Some(sender) = self.sender.lock().take() {
+                let _ = sender.outbox.close(Duration::from_secs(5));
+            }
+            self.directory.close(Duration::from_secs(2));
+        }
+    }
+}
+
+/// Puts what the cluster shows into the layout; false when it shows nothing yet.
+fn choose_layout<'t>(layout: &mut Layout, choice: LayoutChoice, topics: impl Iterator<Item = &'t str>) -> bool {
+    if choice != LayoutChoice::Auto {
+        return true;
+    }
+    if !layout.domain.is_empty() {
+        return true; // Only the domain layout has domains.
+    }
+    match topic::detect(&layout.domain, topics) {
+        Detected::Classic => {
+            layout.kind = LayoutKind::Classic;
+            true
+        }
+        Detected::Domain => {
+            layout.kind = LayoutKind::Domain;
+            true
+        }
+        Detected::Both => {
+            log::warn!(
+                "the cluster has sessions in the classic and in the domain layout; reading and writing domain. \
+                 Say layout=\"classic\" or layout=\"domain\" to choose"
+            );
+            layout.kind = LayoutKind::Domain;
+            true
+        }
+        Detected::Neither => false,
+    }
+}
+
+/// Changes of sessions, as they happen.
+pub struct SessionWatch {
+    changes: Receiver<SessionChange>,
+    closed: AtomicBool,
+}
+
+impl std::fmt::Debug for SessionWatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SessionWatch")
+    }
+}
+
+impl SessionWatch {
+    /// The next change; `None` when there was none in this time.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] after [`SessionWatch::close`], or when the client was closed.
+    pub fn next(&self, timeout: Duration) -> Result<Option<SessionChange>> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::Closed("the watch of sessions".into()));
+        }
+        match self.changes.recv_timeout(timeout) {
+            Ok(change) => Ok(Some(change)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(Error::Closed("the client of this watch".into())),
+        }
+    }
+
+    /// Ends the watch.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+}

@@ -1,0 +1,830 @@
+//! The thread behind a reader: follows the selected sessions on one consumer, and knows when each is complete.
+//!
+//! Records are told apart by their key. One partition may serve several sessions: each keeps its own next offset, so
+//! going back for one never doubles a packet for another. A session that becomes known after some of its records went
+//! by is read again from its start offset.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use crossbeam_channel::Receiver;
+
+use super::client::Client;
+use super::options::{Inactivity, LiveStart, ReadOptions};
+use super::reader::{Completion, Item, Packet, ReaderCore, SessionRef, StreamRef};
+use super::selection::places;
+use crate::error::{Error, ErrorKind, Printable, Result};
+use crate::kafka::admin::Topics;
+use crate::kafka::consumer::Message;
+use crate::kafka::{Consumer, Event, Start, TopicPartition};
+use crate::packet::{Envelope, PacketType, decode_message};
+use crate::proto::open_data::CoverageCursorInfoPacket;
+use crate::session::{Pattern, SessionChange, SessionInfo};
+
+/// How long one wait for events lasts; changes of sessions and a stop are seen in between.
+const TICK: Duration = Duration::from_millis(20);
+/// How often streams that appear later are looked for.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How many events are taken before they are passed on.
+const MOST: usize = 4000;
+/// The inactivity time that holds when none is chosen: of ended sessions; live ones are only warned about.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Which part of a reader's work a feed does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// One session by its key, whatever its state.
+    Named,
+    /// All that are live, side by side.
+    Live,
+    /// All that have ended, one after another.
+    Historic,
+}
+
+/// A partition being read.
+struct Part {
+    place: TopicPartition,
+    /// Everything below was polled.
+    position: i64,
+    /// Where reading began when a group had stored it there; nothing before it is read again.
+    resumed_at: Option<i64>,
+    users: usize,
+}
+
+/// A partition as one session sees it.
+struct Place {
+    stream: Arc<str>,
+    /// The next offset this session has not been given.
+    next: i64,
+    /// The end of the partition when it was taken up.
+    captured: i64,
+    end: Option<i64>,
+}
+
+#[derive(Default, Clone, Copy)]
+struct StreamState {
+    started: bool,
+    completed: bool,
+}
+
+/// Where to begin with a partition for a session.
+struct Beginning {
+    place: TopicPartition,
+    stream: Arc<str>,
+    start: i64,
+    /// The partition's end at this time.
+    high: i64,
+}
+
+/// A session being read.
+struct Active {
+    info: Arc<SessionInfo>,
+    reference: Arc<SessionRef>,
+    /// By slot of the partition.
+    places: HashMap<usize, Place>,
+    taken: HashSet<TopicPartition>,
+    streams: BTreeMap<Arc<str>, StreamState>,
+    was_live: bool,
+    at_edge: bool,
+    ends_known: bool,
+    last: Instant,
+    warned: bool,
+}
+
+pub(crate) struct Feed {
+    client: Client,
+    core: Arc<ReaderCore>,
+    options: Arc<ReadOptions>,
+    pattern: Pattern,
+    scope: Scope,
+    consumer: Arc<Consumer>,
+    grouped: bool,
+    subscribed: Vec<String>,
+    paused: bool,
+    changes: Receiver<SessionChange>,
+    /// Sessions to take up: those found at the start, and those whose taking up has to be tried again.
+    waiting: VecDeque<Arc<SessionInfo>>,
+    retry_at: Instant,
+    sessions: HashMap<String, Active>,
+    finished: HashSet<String>,
+    parts: Vec<Part>,
+    free: Vec<usize>,
+    slots: HashMap<Arc<str>, HashMap<i32, usize>>,
+    looked: Instant,
+    now: Instant,
+    out: Vec<Item>,
+    failure: Option<Error>,
+    /// A session that was asked for by key has been read.
+    named_done: bool,
+    /// Until the sessions found at the start are taken up, they count as "already live".
+    starting: bool,
+}
+
+impl Feed {
+    pub(crate) fn new(
+        client: Client,
+        core: Arc<ReaderCore>,
+        options: Arc<ReadOptions>,
+        pattern: Pattern,
+        scope: Scope,
+    ) -> Result<Self> {
+        client.refresh_sessions()?;
+        let (sessions, changes) = client.inner.directory.watch();
+        let grouped = !options.group_id.is_empty();
+        let group = grouped.then_some(options.group_id.as_str());
+        let consumer = Arc::new(Consumer::new(&client.inner.settings, group)?);
+        if grouped {
+            *core.group.lock() = Some(consumer.clone());
+        }
+        let now = Instant::now();
+        let mut feed = Self {
+            client,
+            core,
+            options,
+            pattern,
+            scope,
+            consumer,
+            grouped,
+            subscribed: Vec::new(),
+            paused: false,
+            changes,
+            waiting: VecDeque::new(),
+            retry_at: now,
+            sessions: HashMap::new(),
+            finished: HashSet::new(),
+            parts: Vec::new(),
+            free: Vec::new(),
+            slots: HashMap::new(),
+            looked: now - LOOK_AGAIN,
+            now,
+            out: Vec::new(),
+            failure: None,
+            named_done: false,
+            starting: true,
+        };
+        feed.waiting = sessions.into_iter().filter(|info| feed.selects(info)).collect();
+        feed.check_named()?;
+        Ok(feed)
+    }
+
+    /// A session asked for by its key that can never be read like this is said at once.
+    fn check_named(&self) -> Result<()> {
+        let Some(key) = self.options.session_key.as_deref() else { return Ok(()) };
+        let Some(info) = self.client.inner.directory.session(key) else { return Ok(()) };
+        if self.options.data_source.as_deref().is_some_and(|name| name != info.data_source) {
+            return Err(Error::UnknownSession { key: key.into(), data_source: self.options.data_source.clone() });
+        }
+        match self.scope {
+            Scope::Live if info.ended => {
+                log::warn!("session '{}' has ended: there is nothing to read live", Printable(key));
+            }
+            Scope::Historic if !info.ended => {
+                log::warn!("session '{}' has not ended: there is nothing to read as history", Printable(key));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn matches(&self, info: &SessionInfo) -> bool {
+        if let Some(key) = &self.options.session_key {
+            return *key == info.key;
+        }
+        self.options.data_source.as_ref().is_none_or(|name| *name == info.data_source)
+            && self.pattern.matches(&info.identifier)
+    }
+
+    fn selects(&self, info: &SessionInfo) -> bool {
+        let state = match self.scope {
+            Scope::Named => true,
+            Scope::Live => !info.ended,
+            Scope::Historic => info.ended,
+        };
+        state && self.matches(info)
+    }
+
+    pub(crate) fn run(mut self) {
+        if let Err(error) = self.work() {
+            log::error!("reading ended: {error}");
+            self.core.queue.fail(error);
+        }
+        self.pass_on();
+        if self.grouped
+            && let Err(error) = self.consumer.commit()
+        {
+            log::warn!("the group's last offsets were not committed: {error}");
+        }
+        self.core.queue.finish();
+    }
+
+    fn stopped(&self) -> bool {
+        self.core.stop.load(Ordering::Acquire)
+    }
+
+    fn work(&mut self) -> Result<()> {
+        loop {
+            if self.stopped() {
+                return Ok(());
+            }
+            self.now = Instant::now();
+            self.take_up_waiting()?;
+            while let Ok(change) = self.changes.try_recv() {
+                self.on_change(change);
+            }
+            self.look_for_streams();
+            self.complete();
+            self.pass_on();
+            if let Some(error) = self.failure.take() {
+                return Err(error);
+            }
+            if self.is_done() {
+                return Ok(());
+            }
+            self.fetch();
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        match self.scope {
+            Scope::Named => self.named_done,
+            Scope::Live => self.named_done && self.options.session_key.is_some(),
+            Scope::Historic => self.sessions.is_empty() && self.waiting.is_empty(),
+        }
+    }
+
+    fn pass_on(&mut self) {
+        self.core.queue.put(&mut self.out);
+    }
+
+    // ---- Fetching, as far as there is room ----
+
+    fn fetch(&mut self) {
+        let room = self.core.queue.room();
+        if room == 0 {
+            self.wait_for_room();
+            return;
+        }
+        if self.paused {
+            self.pause(false);
+        }
+        if self.sessions.is_empty() && !self.grouped {
+            // Nothing is assigned: wait for news of sessions instead.
+            if let Ok(change) = self.changes.recv_timeout(TICK) {
+                self.on_change(change);
+            }
+            return;
+        }
+        let consumer = self.consumer.clone();
+        consumer.poll(TICK, room.min(MOST), &mut |event| self.on_event(event));
+    }
+
+    fn wait_for_room(&mut self) {
+        if self.grouped {
+            // Members of a group must go on polling, or the group takes their partitions away.
+            if !self.paused {
+                self.pause(true);
+            }
+            let consumer = self.consumer.clone();
+            consumer.poll(Duration::ZERO, MOST, &mut |event| self.on_event(event));
+        }
+        self.core.queue.wait_for_room(TICK);
+        // Silence that we made ourselves does not count.
+        let now = Instant::now();
+        self.sessions.values_mut().for_each(|active| active.last = now);
+    }
+
+    fn pause(&mut self, on: bool) {
+        let places: Vec<TopicPartition> = self
+            .slots
+            .values()
+            .flat_map(HashMap::values)
+            .filter_map(|slot| self.parts.get(*slot))
+            .map(|part| part.place.clone())
+            .collect();
+        match self.consumer.pause(&places, on) {
+            Ok(()) => self.paused = on,
+            Err(error) => log::warn!("{error}"),
+        }
+    }
+
+    // ---- Sessions ----
+
+    fn take_up_waiting(&mut self) -> Result<()> {
+        if self.now < self.retry_at {
+            return Ok(());
+        }
+        while let Some(info) = self.waiting.pop_front() {
+            if self.scope == Scope::Historic && !self.sessions.is_empty() {
+                self.waiting.push_front(info);
+                return Ok(());
+            }
+            if let Err(error) = self.take_up(&info) {
+                if !matches!(error.kind(), ErrorKind::Kafka | ErrorKind::Timeout) {
+                    return Err(error);
+                }
+                log::warn!("session '{}' cannot be read yet: {error}", Printable(&info.key));
+                self.waiting.push_front(info);
+                self.retry_at = self.now + LOOK_AGAIN;
+                return Ok(());
+            }
+        }
+        self.starting = false;
+        Ok(())
+    }
+
+    fn take_up(&mut self, info: &Arc<SessionInfo>) -> Result<()> {
+        if self.sessions.contains_key(&info.key) || self.finished.contains(&info.key) {
+            return Ok(());
+        }
+        // What is known now may be newer than what was known when this was queued.
+        let info = self.client.inner.directory.session(&info.key).unwrap_or_else(|| info.clone());
+        let topics = self.client.inner.admin.topics(Duration::ZERO)?;
+        let was_live = !info.ended;
+        let mut active = Active {
+            reference: Arc::new(SessionRef {
+                key: info.key.as_str().into(),
+                data_source: info.data_source.as_str().into(),
+            }),
+            places: HashMap::new(),
+            taken: HashSet::new(),
+            streams: BTreeMap::new(),
+            was_live,
+            at_edge: was_live && self.starting && self.options.live_start == LiveStart::LeadingEdge,
+            ends_known: false,
+            last: self.now,
+            warned: false,
+            info: info.clone(),
+        };
+        let starts = self.starts(&active, &topics)?;
+        self.out.push(Item::SessionStarted(info.clone()));
+        for key in &info.associates {
+            if let Some(associate) = self.client.inner.directory.session(key) {
+                self.out.push(Item::Associated { main: info.clone(), associate });
+            }
+        }
+        self.add(&mut active, starts)?;
+        self.sessions.insert(info.key.clone(), active);
+        Ok(())
+    }
+
+    /// Where to begin with each of a session's partitions that is not taken yet.
+    fn starts(&self, active: &Active, topics: &Topics) -> Result<Vec<Beginning>> {
+        let layout = self.client.layout();
+        let info = &active.info;
+        let admin = &self.client.inner.admin;
+        let mut starts = Vec::new();
+        for (place, stream) in places(&layout, topics, &self.options, &info.data_source, Some(info))? {
+            if active.taken.contains(&place) || (self.grouped && self.slot(&place.topic, place.partition).is_none()) {
+                continue;
+            }
+            let (low, high) = admin.watermarks(&place)?;
+            let recorded = info.start_offsets.get(&(place.topic.clone(), place.partition)).copied();
+            let mut start = recorded.unwrap_or(0);
+            if active.at_edge {
+                start = high;
+            } else if let Some(from_ns) = self.options.from_ns {
+                let ms = i64::try_from(from_ns.div_ceil(1_000_000)).unwrap_or(i64::MAX);
+                start = start.max(admin.offset_at(&place, ms)?);
+            }
+            if start < low && recorded.is_some() {
+                log::warn!(
+                    "session '{}': {place} begins at offset {low}, the session at {start}: retention has removed its first records",
+                    Printable(&info.key)
+                );
+            }
+            if start > high {
+                log::warn!(
+                    "session '{}': {place} ends at offset {high}, before the session's start offset {start}: reading from its end",
+                    Printable(&info.key)
+                );
+            }
+            starts.push(Beginning { place, stream, start: start.clamp(low, high), high });
+        }
+        Ok(starts)
+    }
+
+    fn add(&mut self, active: &mut Active, starts: Vec<Beginning>) -> Result<()> {
+        for Beginning { place, stream, start, high } in starts {
+            let slot = match self.slot(&place.topic, place.partition) {
+                Some(slot) => {
+                    self.go_back(slot, start)?;
+                    slot
+                }
+                None => {
+                    self.consumer.add(&[Start { place: place.clone(), offset: start }])?;
+                    self.open_slot(place.clone(), start, None)
+                }
+            };
+            if let Some(part) = self.parts.get_mut(slot) {
+                part.users += 1;
+                let next = start.max(part.resumed_at.unwrap_or(0));
+                active.places.insert(slot, Place { stream: stream.clone(), next, captured: high, end: None });
+            }
+            active.streams.entry(stream).or_default();
+            active.taken.insert(place);
+        }
+        Ok(())
+    }
+
+    /// Reads a partition again from an offset that has gone by.
+    fn go_back(&mut self, slot: usize, start: i64) -> Result<()> {
+        let Some(part) = self.parts.get_mut(slot) else { return Ok(()) };
+        let start = start.max(part.resumed_at.unwrap_or(0));
+        if part.position <= start {
+            return Ok(());
+        }
+        let start = Start { place: part.place.clone(), offset: start };
+        if self.grouped {
+            self.consumer.seek(&start, Duration::from_secs(5))?;
+        } else {
+            self.consumer.rewind(&start)?;
+        }
+        part.position = start.offset;
+        Ok(())
+    }
+
+    fn slot(&self, topic: &str, partition: i32) -> Option<usize> {
+        self.slots.get(topic)?.get(&partition).copied()
+    }
+
+    fn open_slot(&mut self, place: TopicPartition, position: i64, resumed_at: Option<i64>) -> usize {
+        let part = Part { place: place.clone(), position, resumed_at, users: 0 };
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.parts[slot] = part;
+                slot
+            }
+            None => {
+                self.parts.push(part);
+                self.parts.len() - 1
+            }
+        };
+        self.slots.entry(place.topic).or_default().insert(place.partition, slot);
+        slot
+    }
+
+    fn close_slot(&mut self, slot: usize) {
+        if let Some(part) = self.parts.get(slot) {
+            if let Some(partitions) = self.slots.get_mut(&part.place.topic) {
+                partitions.remove(&part.place.partition);
+            }
+            self.free.push(slot);
+        }
+    }
+
+    fn let_go(&mut self, key: &str) {
+        let Some(active) = self.sessions.remove(key) else { return };
+        self.finished.insert(key.to_string());
+        if self.options.session_key.as_deref() == Some(key) {
+            self.named_done = true;
+        }
+        for slot in active.places.into_keys() {
+            let Some(part) = self.parts.get_mut(slot) else { continue };
+            part.users -= 1;
+            if part.users == 0 && !self.grouped {
+                if let Err(error) = self.consumer.remove(std::slice::from_ref(&part.place)) {
+                    log::warn!("{error}");
+                }
+                self.close_slot(slot);
+            }
+        }
+    }
+
+    fn on_change(&mut self, change: SessionChange) {
+        match change {
+            SessionChange::Started(info) => {
+                if self.scope != Scope::Historic && self.matches(&info) {
+                    self.waiting.push_back(info);
+                }
+            }
+            SessionChange::Updated(info) => {
+                if let Some(active) = self.sessions.get_mut(&info.key) {
+                    active.info = info.clone();
+                    self.out.push(Item::SessionUpdated(info));
+                } else if self.scope != Scope::Historic && self.selects(&info) {
+                    // The identifier may match the pattern only now.
+                    self.waiting.push_back(info);
+                }
+            }
+            SessionChange::Ended(info) => {
+                if let Some(active) = self.sessions.get_mut(&info.key) {
+                    active.info = info;
+                    active.ends_known = false;
+                }
+            }
+            SessionChange::Associated { main, associate } => {
+                if self.sessions.contains_key(&main.key) || self.sessions.contains_key(&associate.key) {
+                    self.out.push(Item::Associated { main, associate });
+                }
+            }
+        }
+    }
+
+    /// Streams that appeared since the last look; for a group, topics to share.
+    fn look_for_streams(&mut self) {
+        if self.looked.elapsed() < LOOK_AGAIN {
+            return;
+        }
+        self.looked = self.now;
+        let live = self.sessions.values().any(|active| !active.info.ended);
+        if !live && !self.grouped {
+            return;
+        }
+        let Some(topics) = self.client.inner.admin.glance(Duration::from_millis(500)) else { return };
+        if self.grouped {
+            self.subscribe(&topics);
+        }
+        let keys: Vec<String> = self.sessions.keys().cloned().collect();
+        for key in keys {
+            self.add_new_places(&key, &topics);
+        }
+    }
+
+    fn add_new_places(&mut self, key: &str, topics: &Topics) {
+        let Some(mut active) = self.sessions.remove(key) else { return };
+        // A stream that appears later is read from its beginning, also at the leading edge.
+        active.at_edge = false;
+        let added = self.starts(&active, topics).and_then(|starts| self.add(&mut active, starts));
+        if let Err(error) = added {
+            log::warn!("new streams of session '{}' cannot be read yet: {error}", Printable(key));
+        }
+        self.sessions.insert(key.to_string(), active);
+    }
+
+    // ---- Groups ----
+
+    fn subscribe(&mut self, topics: &Topics) {
+        let source = self.options.data_source.as_deref().unwrap_or_default();
+        let Ok(wanted) = places(&self.client.layout(), topics, &self.options, source, None) else { return };
+        let mut names: Vec<String> = wanted.into_iter().map(|(place, _)| place.topic.to_string()).collect();
+        names.sort();
+        names.dedup();
+        if names.is_empty() || names == self.subscribed {
+            return;
+        }
+        let list: Vec<&str> = names.iter().map(String::as_str).collect();
+        match self.consumer.subscribe(&list) {
+            Ok(()) => self.subscribed = names,
+            Err(error) => log::warn!("{error}"),
+        }
+    }
+
+    fn on_assigned(&mut self, assigned: &[TopicPartition]) -> Result<()> {
+        let timeout = self.client.timeout();
+        let stored = self.consumer.committed(assigned, timeout)?;
+        let admin = self.client.inner.admin.clone();
+        let mut starts = Vec::new();
+        for (place, stored) in stored {
+            let (low, high) = admin.watermarks(&place)?;
+            let start = match stored {
+                Some(stored) => {
+                    if stored < low || stored > high {
+                        log::warn!(
+                            "the group's offset {stored} lies outside {place} ({low} to {high}); going on at the nearest"
+                        );
+                    }
+                    stored.clamp(low, high)
+                }
+                // Sessions taken up below go back from here to where they begin.
+                None => high,
+            };
+            let resumed = stored.map(|_| start);
+            starts.push((Start { place, offset: start }, resumed));
+        }
+        let list: Vec<Start> = starts.iter().map(|(start, _)| start.clone()).collect();
+        let mut begin = list.clone();
+        for (start, (_, resumed)) in begin.iter_mut().zip(&starts) {
+            if resumed.is_none() {
+                start.offset = self.earliest_wanted(&start.place).unwrap_or(start.offset).min(start.offset);
+            }
+        }
+        self.consumer.take(&begin)?;
+        for (start, (_, resumed)) in begin.into_iter().zip(starts) {
+            self.open_slot(start.place, start.offset, resumed);
+        }
+        let topics = admin.topics(Duration::from_secs(1))?;
+        let keys: Vec<String> = self.sessions.keys().cloned().collect();
+        for key in keys {
+            self.add_new_places(&key, &topics);
+        }
+        if self.paused {
+            self.pause(true);
+        }
+        Ok(())
+    }
+
+    /// The first offset that a session being read wants from a partition.
+    fn earliest_wanted(&self, place: &TopicPartition) -> Option<i64> {
+        let key = (place.topic.clone(), place.partition);
+        let from = self.sessions.values().filter(|active| !active.at_edge);
+        from.map(|active| active.info.start_offsets.get(&key).copied().unwrap_or(0)).min()
+    }
+
+    fn on_revoked(&mut self, revoked: &[TopicPartition]) -> Result<()> {
+        if let Err(error) = self.consumer.commit() {
+            log::warn!("offsets of partitions that the group takes away were not committed: {error}");
+        }
+        for place in revoked {
+            let Some(slot) = self.slot(&place.topic, place.partition) else { continue };
+            for active in self.sessions.values_mut() {
+                active.places.remove(&slot);
+                active.taken.remove(place);
+            }
+            self.close_slot(slot);
+        }
+        self.consumer.release(revoked)
+    }
+
+    // ---- Events ----
+
+    fn on_event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Message(message) => self.on_message(&message),
+            Event::End { topic, partition, offset } => {
+                if let Some(part) = self.slot(topic, partition).and_then(|slot| self.parts.get_mut(slot)) {
+                    part.position = part.position.max(offset);
+                }
+            }
+            Event::Assigned(places) => {
+                if let Err(error) = self.on_assigned(&places) {
+                    self.failure = Some(error);
+                }
+            }
+            Event::Revoked(places) => {
+                if let Err(error) = self.on_revoked(&places) {
+                    log::warn!("{error}");
+                }
+            }
+            Event::Error { error, fatal: true, .. } => self.failure = Some(error),
+            Event::Error { error, .. } => log::debug!("{error}"),
+        }
+    }
+
+    fn on_message(&mut self, message: &Message<'_>) {
+        let Some(slot) = self.slot(message.topic, message.partition) else { return };
+        let Some(part) = self.parts.get_mut(slot) else { return };
+        part.position = message.offset + 1;
+        let counters = &self.core.counters;
+        let key = message.key.and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default();
+        let found = self.sessions.get_mut(key).and_then(|active| {
+            let Active { places, streams, reference, last, warned, .. } = active;
+            Some((places.get_mut(&slot)?, streams, reference, last, warned))
+        });
+        let Some((place, streams, reference, last, warned)) = found else {
+            counters.skipped.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        if message.offset < place.next {
+            return;
+        }
+        place.next = message.offset + 1;
+        *last = self.now;
+        *warned = false;
+        let Some(value) = message.value else { return };
+        let state = streams.entry(place.stream.clone()).or_default();
+        if !state.started {
+            state.started = true;
+            self.out.push(Item::StreamStarted(StreamRef { session: reference.clone(), stream: place.stream.clone() }));
+        }
+        counters.packets.fetch_add(1, Ordering::Relaxed);
+        counters.bytes.fetch_add(value.len() as u64, Ordering::Relaxed);
+        let cursor = match Envelope::peek(value) {
+            Ok(envelope) if PacketType::parse(envelope.type_name) == PacketType::CoverageCursorInfo => {
+                decode_message::<CoverageCursorInfoPacket>("a coverage cursor", envelope.content).ok()
+            }
+            Ok(_) => None,
+            Err(_) => {
+                counters.undecodable.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+        };
+        self.out.push(Item::Packet(Packet {
+            session: reference.clone(),
+            stream: place.stream.clone(),
+            topic: part.place.topic.clone(),
+            partition: message.partition,
+            offset: message.offset,
+            timestamp_ms: message.timestamp_ms,
+            payload: Bytes::copy_from_slice(value),
+        }));
+        if let Some(cursor) = cursor {
+            self.out.push(Item::CoverageCursor { session: reference.clone(), time_ns: cursor.coverage_cursor_time });
+        }
+    }
+
+    // ---- Ends ----
+
+    fn complete(&mut self) {
+        if !self.core.queue.is_empty() {
+            // Somebody has yet to take what came: that is no silence.
+            self.sessions.values_mut().for_each(|active| active.last = self.now);
+        }
+        let keys: Vec<String> = self.sessions.keys().cloned().collect();
+        for key in keys {
+            self.learn_ends(&key);
+            if self.by_offsets(&key) {
+                self.finish(&key, Completion::EndOffsets);
+            } else if self.by_silence(&key) {
+                self.finish(&key, Completion::Inactivity);
+            }
+        }
+    }
+
+    /// After a session's end: where each of its partitions ends, streams that were never looked at included.
+    fn learn_ends(&mut self, key: &str) {
+        let Some(active) = self.sessions.get(key) else { return };
+        if !active.info.ended || active.ends_known || self.now < self.retry_at {
+            return;
+        }
+        let was_live = active.was_live;
+        let admin = self.client.inner.admin.clone();
+        if was_live {
+            let Some(topics) = admin.glance(Duration::from_millis(1000)) else { return };
+            self.add_new_places(key, &topics);
+        }
+        let Some(active) = self.sessions.get_mut(key) else { return };
+        let parts = &self.parts;
+        for (slot, place) in &mut active.places {
+            let Some(part) = parts.get(*slot) else { continue };
+            let recorded = active.info.end_offsets.get(&(part.place.topic.clone(), part.place.partition)).copied();
+            let high = if was_live {
+                match admin.watermarks(&part.place) {
+                    Ok((_, high)) => high,
+                    Err(error) => {
+                        log::warn!("the end of session '{}' is not known yet: {error}", Printable(key));
+                        self.retry_at = self.now + LOOK_AGAIN;
+                        return;
+                    }
+                }
+            } else {
+                place.captured
+            };
+            // Beyond the partition's end there is nothing to wait for.
+            place.end = Some(recorded.map_or(high, |end| end.min(high)));
+        }
+        active.ends_known = true;
+    }
+
+    /// Reports streams that are complete; true when all are.
+    fn by_offsets(&mut self, key: &str) -> bool {
+        let Some(active) = self.sessions.get_mut(key) else { return false };
+        if !active.info.ended || !active.ends_known {
+            return false;
+        }
+        let mut open: HashSet<&Arc<str>> = HashSet::new();
+        for (slot, place) in &active.places {
+            let position = self.parts.get(*slot).map_or(0, |part| part.position);
+            if place.end.is_none_or(|end| position.max(place.next) < end) {
+                open.insert(&place.stream);
+            }
+        }
+        for (name, state) in &mut active.streams {
+            if state.started && !state.completed && !open.contains(name) {
+                state.completed = true;
+                self.out
+                    .push(Item::StreamCompleted(StreamRef { session: active.reference.clone(), stream: name.clone() }));
+            }
+        }
+        open.is_empty()
+    }
+
+    fn by_silence(&mut self, key: &str) -> bool {
+        let Some(active) = self.sessions.get_mut(key) else { return false };
+        let silent = self.now.duration_since(active.last);
+        let limit = match self.options.inactivity {
+            Inactivity::Never => None,
+            Inactivity::After(time) => Some(time),
+            Inactivity::Default if active.was_live => {
+                if silent >= SILENCE && !active.warned && !active.info.ended {
+                    active.warned = true;
+                    log::warn!(
+                        "no packet of live session '{}' for {} s; still waiting",
+                        Printable(key),
+                        silent.as_secs()
+                    );
+                }
+                None
+            }
+            Inactivity::Default => Some(SILENCE),
+        };
+        limit.is_some_and(|limit| silent >= limit)
+    }
+
+    fn finish(&mut self, key: &str, by: Completion) {
+        let Some(active) = self.sessions.get(key) else { return };
+        for (name, state) in &active.streams {
+            if state.started && !state.completed {
+                self.out
+                    .push(Item::StreamCompleted(StreamRef { session: active.reference.clone(), stream: name.clone() }));
+            }
+        }
+        if by == Completion::Inactivity {
+            log::warn!("no packet of session '{}' for the inactivity time: taken as complete", Printable(key));
+        }
+        self.out.push(Item::SessionCompleted { info: active.info.clone(), by });
+        self.let_go(key);
+    }
+}

@@ -1,0 +1,310 @@
+//! The reader: packets of sessions in order, and everything that happens to those sessions.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::client::Client;
+use super::directory::join;
+use super::feed::{Feed, Scope};
+use super::options::{ReadOptions, Reading};
+use super::queue::{Batch, Queue};
+use crate::error::{Error, Result};
+use crate::kafka::{Consumer, TopicPartition};
+use crate::session::{Pattern, SessionInfo};
+use crate::topic;
+
+/// A session, as far as each of its packets names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRef {
+    /// The session key.
+    pub key: Arc<str>,
+    /// Its data source.
+    pub data_source: Arc<str>,
+}
+
+/// A stream of a session; `""` is the main stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamRef {
+    /// The session.
+    pub session: Arc<SessionRef>,
+    /// The stream's name.
+    pub stream: Arc<str>,
+}
+
+/// A packet as it lay on the topic.
+#[derive(Debug, Clone)]
+pub struct Packet {
+    /// The session that its key names.
+    pub session: Arc<SessionRef>,
+    /// The stream it came from; `""` for the main stream and for essentials.
+    pub stream: Arc<str>,
+    /// The topic it came from.
+    pub topic: Arc<str>,
+    /// The partition it came from.
+    pub partition: i32,
+    /// Its offset there.
+    pub offset: i64,
+    /// When it was submitted (Kafka's record time), in milliseconds since the Unix epoch.
+    pub timestamp_ms: i64,
+    /// The serialised `Packet`, untouched.
+    pub payload: Bytes,
+}
+
+/// How a session's reading came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completion {
+    /// Everything up to the end offsets was read.
+    EndOffsets,
+    /// Nothing came for the inactivity time.
+    Inactivity,
+}
+
+/// What a reader gives, in order.
+#[derive(Debug, Clone)]
+pub enum Item {
+    /// Reading of a session begins; before its first packet.
+    SessionStarted(Arc<SessionInfo>),
+    /// Before the first packet of a stream of a session.
+    StreamStarted(StreamRef),
+    /// A packet.
+    Packet(Packet),
+    /// Everything before this time has arrived; follows the packet that said so.
+    CoverageCursor {
+        /// The session.
+        session: Arc<SessionRef>,
+        /// The time, in nanoseconds since the Unix epoch.
+        time_ns: u64,
+    },
+    /// The information of a session being read has changed.
+    SessionUpdated(Arc<SessionInfo>),
+    /// Two sessions belong together, one of which is being read.
+    Associated {
+        /// The session that names the other.
+        main: Arc<SessionInfo>,
+        /// The other.
+        associate: Arc<SessionInfo>,
+    },
+    /// After the last packet of a stream.
+    StreamCompleted(StreamRef),
+    /// After all of its streams.
+    SessionCompleted {
+        /// The session as last seen.
+        info: Arc<SessionInfo>,
+        /// How it came to its end.
+        by: Completion,
+    },
+}
+
+impl Item {
+    /// What an item counts for against the queue's limit.
+    pub(crate) fn size(&self) -> usize {
+        // A packet's own fields and its place in the queue, beside its bytes.
+        const FIXED: usize = 128;
+        match self {
+            Self::Packet(packet) => FIXED + packet.payload.len(),
+            _ => FIXED,
+        }
+    }
+}
+
+/// How much was read so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReadCounts {
+    /// Packets given out or waiting to be.
+    pub packets: u64,
+    /// Bytes of those packets.
+    pub bytes: u64,
+    /// Records whose value is not a `Packet`; they are given out as they are.
+    pub undecodable: u64,
+    /// Records of other sessions on the same topics.
+    pub skipped: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) packets: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    pub(crate) undecodable: AtomicU64,
+    pub(crate) skipped: AtomicU64,
+}
+
+/// What the reader's handle and its threads share.
+pub(crate) struct ReaderCore {
+    pub(crate) queue: Queue,
+    pub(crate) stop: AtomicBool,
+    pub(crate) counters: Counters,
+    /// The consumer of a group, for storing offsets.
+    pub(crate) group: Mutex<Option<Arc<Consumer>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl ReaderCore {
+    pub(crate) fn close(&self, deadline: Duration) {
+        self.stop.store(true, Ordering::Release);
+        self.queue.close();
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads {
+            join(thread, deadline);
+        }
+        *self.group.lock() = None;
+    }
+}
+
+/// Reads sessions. Closed when it is dropped.
+pub struct Reader {
+    core: Arc<ReaderCore>,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("counts", &self.counts()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.core.close(Duration::from_secs(5));
+    }
+}
+
+impl Reader {
+    pub(crate) fn start(client: Client, options: ReadOptions) -> Result<Self> {
+        check(&client, &options)?;
+        let pattern = Pattern::new(if options.pattern.is_empty() { "*" } else { &options.pattern })?;
+        let scopes: &[Scope] = match options.reading {
+            Reading::Session => &[Scope::Named],
+            Reading::Live => &[Scope::Live],
+            Reading::Historic => &[Scope::Historic],
+            Reading::Both => &[Scope::Historic, Scope::Live],
+        };
+        let core = Arc::new(ReaderCore {
+            queue: Queue::new(options.buffer_bytes, options.buffer_packets, scopes.len()),
+            stop: AtomicBool::new(false),
+            counters: Counters::default(),
+            group: Mutex::new(None),
+            threads: Mutex::default(),
+        });
+        // Everything that can be refused is refused here, before a thread is started.
+        let options = Arc::new(options);
+        let feeds: Result<Vec<Feed>> = scopes
+            .iter()
+            .map(|scope| Feed::new(client.clone(), core.clone(), options.clone(), pattern.clone(), *scope))
+            .collect();
+        for feed in feeds? {
+            let thread = std::thread::Builder::new()
+                .name("telewire-reader".into())
+                .spawn(move || feed.run())
+                .map_err(|error| Error::io("starting a reader's thread", &error))?;
+            core.threads.lock().push(thread);
+        }
+        Ok(Self { core })
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<ReaderCore> {
+        Arc::downgrade(&self.core)
+    }
+
+    /// Up to `most` items, as soon as there is one; waits at most `timeout`.
+    ///
+    /// # Errors
+    /// What ended the reading; what was read before it is given out first.
+    pub fn next_batch(&self, most: usize, timeout: Duration) -> Result<Batch> {
+        self.core.queue.take(most, timeout)
+    }
+
+    /// For a reader of a group: everything up to this packet was handled, a restart begins behind it.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] when the partition has gone to another reader meanwhile, which will read the packet again.
+    pub fn store(&self, packet: &Packet) -> Result<()> {
+        self.store_offset(&packet.topic, packet.partition, packet.offset)
+    }
+
+    /// [`Reader::store`] by the packet's place.
+    ///
+    /// # Errors
+    /// As [`Reader::store`].
+    pub fn store_offset(&self, topic: &str, partition: i32, offset: i64) -> Result<()> {
+        let group = self.core.group.lock().clone();
+        match group {
+            Some(consumer) => consumer.store(&TopicPartition::new(topic, partition), offset + 1),
+            None => Ok(()),
+        }
+    }
+
+    /// Commits what was stored, and waits for it.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] when the coordinator refuses.
+    pub fn commit(&self) -> Result<()> {
+        let group = self.core.group.lock().clone();
+        group.map_or(Ok(()), |consumer| consumer.commit())
+    }
+
+    /// Stops reading. What was not taken is given up; a group keeps the offsets that were stored.
+    pub fn close(&self, deadline: Duration) {
+        self.core.close(deadline);
+    }
+
+    /// Whether the reader was closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.core.queue.is_closed()
+    }
+
+    /// Items that wait to be taken.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.core.queue.len()
+    }
+
+    /// How much was read so far.
+    #[must_use]
+    pub fn counts(&self) -> ReadCounts {
+        let counters = &self.core.counters;
+        ReadCounts {
+            packets: counters.packets.load(Ordering::Relaxed),
+            bytes: counters.bytes.load(Ordering::Relaxed),
+            undecodable: counters.undecodable.load(Ordering::Relaxed),
+            skipped: counters.skipped.load(Ordering::Relaxed),
+        }
+    }
+}
+
+fn check(client: &Client, options: &ReadOptions) -> Result<()> {
+    let key = options.session_key.as_deref().unwrap_or_default();
+    if options.reading == Reading::Session && key.is_empty() {
+        return Err(Error::Invalid(
+            "which session? give its key, or choose live, historic or both to read by data source and pattern".into(),
+        ));
+    }
+    if let Some(name) = options.data_source.as_deref() {
+        topic::check_data_source(name)?;
+    }
+    if !options.group_id.is_empty() {
+        topic::check_group_id(&options.group_id)?;
+        if options.reading != Reading::Live {
+            return Err(Error::Invalid(
+                "a group id is for live reading: its members share the partitions, and an ended session is read whole by one reader".into(),
+            ));
+        }
+        if options.data_source.is_none() {
+            return Err(Error::Invalid("a group id needs a data source: the group shares its topics".into()));
+        }
+    }
+    let layout = client.layout();
+    let excluded = |name: &String| options.excluded_streams.contains(name);
+    for name in options.streams.iter().filter(|name| !name.is_empty() && !excluded(name)) {
+        topic::check_stream(name)?;
+        let any_source = options.data_source.as_deref().unwrap_or("any");
+        if !layout.place(any_source, name)?.mapped {
+            return Err(Error::UnmappedStream(name.clone()));
+        }
+    }
+    Ok(())
+}

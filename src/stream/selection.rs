@@ -1,0 +1,88 @@
+//! Which topics and partitions a session's selected streams are.
+
+use std::sync::Arc;
+
+use super::options::ReadOptions;
+use crate::error::Result;
+use crate::kafka::TopicPartition;
+use crate::kafka::admin::Topics;
+use crate::session::SessionInfo;
+use crate::topic::{Layout, LayoutKind, NamedStreamForm, Strategy};
+
+/// The partitions to read of a data source, or of one of its sessions, each with its stream's name. Streams that do not exist yet are left out: the
+/// caller asks again.
+pub(crate) fn places(
+    layout: &Layout,
+    topics: &Topics,
+    options: &ReadOptions,
+    source: &str,
+    info: Option<&SessionInfo>,
+) -> Result<Vec<(TopicPartition, Arc<str>)>> {
+    let mut found = Vec::new();
+    let mut all_of = |topic: &str, stream: &str| {
+        let stream: Arc<str> = stream.into();
+        for partition in 0..topics.get(topic).copied().unwrap_or(0) {
+            found.push((TopicPartition::new(topic, partition), stream.clone()));
+        }
+    };
+    if options.essentials {
+        all_of(&layout.essentials(source)?, "");
+        return Ok(found);
+    }
+    let wanted = |stream: &str| {
+        let excluded = options.excluded_streams.iter().any(|name| name == stream);
+        let main = stream.is_empty() && !options.exclude_main;
+        let named =
+            !stream.is_empty() && (options.streams.is_empty() || options.streams.iter().any(|name| name == stream));
+        // The main stream counts as listed unless it is excluded; listing it by its empty name changes nothing.
+        !excluded && (main || named)
+    };
+    let main = layout.place(source, "")?.topic;
+    if layout.strategy == Strategy::PartitionBased {
+        for partition in 0..topics.get(main.as_str()).copied().unwrap_or(0) {
+            // Packets of streams without a mapping lie on the main stream's partition; so would those of a foreign writer.
+            let label = layout.stream_label(source, &main, partition).unwrap_or_default();
+            if wanted(&label) {
+                found.push((TopicPartition::new(main.as_str(), partition), label.as_str().into()));
+            }
+        }
+        return Ok(found);
+    }
+    if wanted("") {
+        all_of(&main, "");
+    }
+    let mut streams = layout.streams_of(source, topics.keys().map(String::as_str));
+    // A session's own offsets name its streams even where the layout's form cannot list them.
+    let offsets = info.into_iter().flat_map(|info| info.start_offsets.keys().chain(info.end_offsets.keys()));
+    for (topic, partition) in offsets {
+        if let Some(label) = layout.stream_label(source, topic, *partition)
+            && !label.is_empty()
+            && !streams.contains(&label)
+        {
+            streams.push(label);
+        }
+    }
+    for name in options.streams.iter().filter(|name| !name.is_empty()) {
+        if !streams.contains(name) {
+            streams.push(name.clone());
+        }
+    }
+    for stream in streams.iter().filter(|stream| wanted(stream)) {
+        let mut topic = layout.place(source, stream)?.topic;
+        if !topics.contains_key(&topic) && layout.kind == LayoutKind::Domain {
+            // Two forms of the name are documented; a named stream is looked for under both.
+            let form = match layout.form {
+                NamedStreamForm::A => NamedStreamForm::B,
+                NamedStreamForm::B => NamedStreamForm::A,
+            };
+            let other = Layout { form, ..layout.clone() };
+            if options.streams.contains(stream)
+                && let Ok(place) = other.place(source, stream)
+            {
+                topic = place.topic;
+            }
+        }
+        all_of(&topic, stream);
+    }
+    Ok(found)
+}
