@@ -10,6 +10,7 @@ from rich.live import Live as Screen
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
+
 from telewire.demo.braille import TrackMap
 from telewire.demo.channels import CORNERS
 from telewire.demo.plain import stamp

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+
 import telewire
 from processes import python_process, run_python, wait_until
 from telewire import Client, Status, aio
