@@ -189,11 +189,7 @@ const READERS_OWN: [&str; 6] = [
 
 impl Settings {
     fn base(&self) -> Result<ClientConfig> {
-        if self.brokers.trim().is_empty() {
-            return Err(Error::Config(
-                "no broker given; use host:port, or embedded:// for a broker started here".into(),
-            ));
-        }
+        check_brokers(&self.brokers)?;
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.brokers)
