@@ -30,9 +30,7 @@ def handle(packet: telewire.Packet, *, fails: bool) -> None:
 
 def follow(client: telewire.Client, group: str) -> telewire.Reader:
     """Reads the stream for the group: groups share the streams of live sessions."""
-    return client.read(
-        data_source=DATA_SOURCE, mode="live", streams=["Chassis"], exclude_main=True, group_id=group
-    )
+    return client.read(data_source=DATA_SOURCE, mode="live", streams=["Chassis"], exclude_main=True, group_id=group)
 
 
 def main() -> None:

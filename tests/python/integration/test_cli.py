@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 import telewire
 
 START_NS = 1_756_641_600_000_000_000

@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import pytest
+
 import telewire
 from telewire.demo import books
 from telewire.demo import run as demo_run
