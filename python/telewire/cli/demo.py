@@ -54,7 +54,9 @@ def demo(
     else:
         if not console.is_terminal:
             console = Console(highlight=False, width=110)
+        console.print()
         console.print(table(report))
+        console.print()
         console.print(verdict(report), style="red" if report.missing else "green", soft_wrap=not console.is_terminal)
         for sentence in report.missing:
             console.print(f"  {sentence}", markup=False, soft_wrap=True)
