@@ -1,0 +1,330 @@
+"""Where Python meets the native core: Ctrl-C, exits with everything open, close from anywhere, fork, and the GIL."""
+
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import telewire
+from processes import python_process, run_python, wait_until
+
+# A broker that goes away under an open client: what waits for an answer then waits.
+GONE = """
+    broker = telewire.Broker()
+    client = telewire.connect(broker.address, timeout_s=30)
+    session = client.create_session("CarA")
+    session.configure([telewire.Parameter("a:B"), telewire.EventDefinition("e:B")])
+    stream = session.stream("S")
+    writer = client.packet_writer()
+    writer.flush()
+    broker.stop()
+"""
+OPEN = """
+    broker = telewire.Broker()
+    client = telewire.connect(broker.address, timeout_s=30)
+    session = client.create_session("CarA")
+"""
+# A queue of ten packets and nobody to take them.
+FULL = """
+    broker = telewire.Broker()
+    client = telewire.connect(broker.address, timeout_s=30, producer={"queue.buffering.max.messages": 10})
+    session = client.create_session("CarA")
+    session.configure([telewire.Parameter("a:B"), telewire.EventDefinition("e:B")])
+    stream = session.stream("S")
+    stream.write_periodic("a:B", start_ns=1, interval_ns=1, values=[1.0])
+    stream.event("e:B", 1, [1.0])
+    session.flush()
+    broker.stop()
+"""
+WAITS = {
+    "connect": ("", "telewire.connect('127.0.0.1:1', timeout_s=30)"),
+    "create_session": (GONE, "client.create_session('CarB')"),
+    "resume_session": (GONE, "client.resume_session(session.key)"),
+    "sessions": (GONE, "client.sessions()"),
+    "session": (GONE, "client.session('unknown')"),
+    "end_session": (GONE, "client.end_session(session.key)"),
+    "update_details": (GONE, "client.update_details(session.key, {'a': 'b'})"),
+    "parameter_format": (GONE, "client.parameter_format('CarA', ['new:B'])"),
+    "formats": (GONE, "client.formats('CarA')"),
+    "stream": (GONE, "session.stream('New')"),
+    "end": (GONE, "session.end()"),
+    "flush": (GONE, "stream.packet('T', b''), session.flush(30)"),
+    "writer_flush": (GONE, "stream.packet('T', b''), writer.flush(30)"),
+    "first_write": (GONE, "stream.write_periodic('a:B', start_ns=1, interval_ns=1, values=[1.0])"),
+    "close": (GONE, "stream.packet('T', b''), client.close(30)"),
+    "write_periodic": (
+        FULL,
+        "[stream.write_periodic('a:B', start_ns=1, interval_ns=1, values=[1.0]) for _ in range(100)]",
+    ),
+    "event": (FULL, "[stream.event('e:B', 1, [1.0]) for _ in range(100)]"),
+    "packet": (FULL, "[stream.packet('T', b'') for _ in range(100)]"),
+    "read": (OPEN, "for packet in client.read('11111111-1111-4111-8111-111111111111'): pass"),
+    "read_live": (OPEN, "for packet in client.read(session.key): pass"),
+    "read_pattern": (OPEN, "for packet in client.read(mode='live'): pass"),
+    "next": (OPEN, "reader = client.read(mode='live')\nwhile reader.next(): pass"),
+    "batches": (OPEN, "for batch in client.read(mode='live').batches(): pass"),
+    "events": (OPEN, "for event in client.read(mode='live').events(): pass"),
+    "essentials": (OPEN, "for packet in client.read_essentials(session.key): pass"),
+    "watch": (OPEN, "for change in client.watch_sessions(): pass"),
+    "asyncio": (
+        OPEN,
+        """
+async def main():
+    async with telewire.aio.connect(broker.address) as client:
+        async for packet in client.read(mode='live'): pass
+asyncio.run(main())
+""",
+    ),
+}
+
+
+def dedent(text: str) -> str:
+    return "\n".join(line.removeprefix("    ") for line in text.splitlines())
+
+
+def waiting_program(setup: str, call: str) -> str:
+    body = "\n".join("    " + line for line in call.strip().splitlines())
+    return (
+        f"import asyncio, sys, telewire, telewire.aio\n{dedent(setup)}\n"
+        f"print('waiting', flush=True)\ntry:\n{body}\n"
+        "except KeyboardInterrupt:\n    print('interrupted', flush=True)\nelse:\n    print('returned', flush=True)\n"
+    )
+
+
+@pytest.mark.parametrize("name", WAITS)
+def test_ctrl_c_ends_every_waiting_call_within_a_second(name: str) -> None:
+    with python_process(waiting_program(*WAITS[name])) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waiting\n", process.communicate()
+        # The call has begun when the pause is over; had it come back, the program would say so instead.
+        time.sleep(0.5)
+        begin = time.monotonic()
+        os.kill(process.pid, signal.SIGINT)
+        said = process.stdout.readline()
+        took = time.monotonic() - begin
+        assert said == "interrupted\n", (said, process.communicate())
+        assert took < 1.0
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == 0, (out, err)
+
+
+EVERYTHING_OPEN = """
+    import sys, threading, telewire, telewire.aio
+    broker = telewire.Broker()
+    client = telewire.connect(broker.address)
+    other = telewire.connect("embedded://")
+    session = client.create_session("CarA")
+    session.configure([telewire.Parameter("a:B")])
+    stream = session.stream("S")
+    for _ in range(100):
+        stream.write_periodic("a:B", start_ns=1, interval_ns=1, values=[1.0])
+    reader = client.read(session.key)
+    next(reader)
+    grouped = client.read(data_source="CarA", mode="live", group_id="g")
+    watch = client.watch_sessions()
+    writer = client.packet_writer()
+    samples = [packet.samples() for packet in reader.fetch()]
+    kept = list(reader.fetch(timeout_s=0.1) or ())
+
+    def drain(things):
+        for _ in things:
+            pass
+
+    for things in (reader.events(), watch, grouped):
+        threading.Thread(target=drain, args=(things,), daemon=True).start()
+    session.packet("My.Type", b"unflushed")
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"), [("", 0), ("sys.exit(3)", 3), ("raise ValueError('wanted')", 1), ("del client, session", 0)]
+)
+def test_the_interpreter_ends_cleanly_with_everything_open(ending: str, code: int) -> None:
+    program = f"{dedent(EVERYTHING_OPEN)}\n{ending}\n"
+
+    def run(_: int) -> tuple[int, str]:
+        with python_process(program) as process:
+            _, err = process.communicate(timeout=30)
+            return process.returncode, err
+
+    # Four at a time: what goes wrong at exit goes wrong more easily on a busy machine.
+    with ThreadPoolExecutor(4) as pool:
+        for number, (found, err) in enumerate(pool.map(run, range(20))):
+            assert found == code, f"run {number} ended with {found}:\n{err}"
+            assert "ValueError: wanted" in err if "ValueError" in ending else err == "", f"run {number}: {err}"
+
+
+def test_packets_written_before_an_exit_are_delivered(broker: str, domain: str) -> None:
+    program = """
+        import sys, telewire
+        client = telewire.connect(sys.argv[1], domain=sys.argv[2])
+        session = client.create_session("CarA")
+        print(session.key)
+        for index in range(1000):
+            session.packet("Count", str(index).encode())
+    """
+    key = run_python(program, broker, domain).stdout.strip()
+    with telewire.connect(broker, domain=domain) as client:
+        assert client.session(key).live
+        client.end_session(key)
+        with client.read(key) as reader:
+            contents = [packet.content for packet in reader if packet.type == "Count"]
+    assert contents == [str(index).encode() for index in range(1000)]
+
+
+def test_closing_twice_is_no_mistake() -> None:
+    with telewire.Broker() as broker:
+        client = telewire.connect(broker.address)
+        session = client.create_session("CarA")
+        reader, watch = client.read(session.key), client.watch_sessions()
+        for _ in range(2):
+            reader.close()
+            watch.close()
+            client.close()
+        assert reader.closed
+        assert reader.done
+        assert watch.closed
+        assert client.closed
+        assert list(reader) == list(watch) == []
+
+
+def test_what_is_used_after_closing_says_so() -> None:
+    with telewire.Broker() as broker:
+        client = telewire.connect(broker.address)
+        session = client.create_session("CarA")
+        session.configure([telewire.Parameter("a:B")])
+        stream, writer = session.stream("S"), client.packet_writer()
+        client.close()
+        for call in (
+            client.sessions,
+            lambda: client.create_session("CarB"),
+            lambda: client.read(session.key),
+            client.watch_sessions,
+            lambda: client.session(session.key),
+            lambda: session.stream("New"),
+            lambda: stream.packet("T", b""),
+            lambda: writer.write("CarA", "", session.key, b""),
+            session.end,
+        ):
+            with pytest.raises(telewire.ClosedError, match="closed"):
+                call()
+
+
+@pytest.mark.parametrize("what", ["reader", "client", "broker"])
+def test_closing_from_another_thread_ends_a_waiting_reader(what: str) -> None:
+    with telewire.Broker() as broker:
+        client = telewire.connect(broker.address)
+        session = client.create_session("CarA")
+        reader = client.read(session.key)
+        watch = client.watch_sessions()
+        done: list[str] = []
+
+        def follow(name: str, things: object) -> None:
+            for _ in things:  # type: ignore[attr-defined]
+                pass
+            done.append(name)
+
+        threads = [
+            threading.Thread(target=follow, args=("reader", reader)),
+            threading.Thread(target=follow, args=("watch", watch)),
+        ]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: reader.counts.packets > 0, 10, "the first packet")
+        if what == "reader":
+            reader.close()
+            watch.close()
+        elif what == "client":
+            client.close()
+        else:
+            # A reader outlives its broker, it waits for its return; closing must work then too.
+            broker.stop()
+            client.close()
+        for thread in threads:
+            thread.join(10)
+        assert sorted(done) == ["reader", "watch"]
+        client.close()
+
+
+def test_a_client_may_be_closed_from_inside_its_own_iteration() -> None:
+    with telewire.Broker() as broker, telewire.connect(broker.address) as client:
+        session = client.create_session("CarA")
+        for packet in client.read(session.key):
+            assert packet.type
+            client.close()
+
+
+def test_a_forked_child_is_told_and_ends_cleanly_while_its_parent_goes_on() -> None:
+    program = """
+        import os, sys, telewire
+        broker = telewire.Broker()
+        client = telewire.connect(broker.address)
+        session = client.create_session("CarA")
+        stream, reader, watch = session.stream("S"), client.read(session.key), client.watch_sessions()
+        packet = next(reader)
+        sys.stdout.flush()
+        child = os.fork()
+        if child == 0:
+            for call in (client.sessions, lambda: stream.packet("T", b""), lambda: list(reader), session.end,
+                         lambda: next(watch), broker.stats, client.close, reader.close):
+                try:
+                    call()
+                except telewire.ClosedError as error:
+                    assert "forked child" in str(error) and "spawn" in str(error), error
+                else:
+                    raise AssertionError(f"{call} worked in a forked child")
+            assert packet.content
+            with telewire.connect(broker.address) as fresh:
+                assert [info.key for info in fresh.sessions()] == [session.key]
+            del client, session, stream, reader, watch, broker, packet
+            sys.exit(7)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        stream.packet("T", b"after")
+        session.end()
+        assert [p.content for p in reader if p.type == "T"] == [b"after"]
+        print("parent goes on")
+    """
+    assert "parent goes on" in run_python(program).stdout
+
+
+def test_other_threads_run_while_one_waits() -> None:
+    with telewire.Broker() as broker, telewire.connect(broker.address) as client, client.read(mode="live") as reader:
+        waiting = threading.Thread(target=reader.next, args=(2.0,))
+        waiting.start()
+        counted, begin = 0, time.monotonic()
+        while waiting.is_alive():
+            counted += 1
+            time.sleep(0.001)
+        assert time.monotonic() - begin > 1.5
+        assert counted > 200
+
+
+def test_native_log_lines_reach_python_logging(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="telewire")
+    # The native level follows Python's within a second of the drain.
+    with telewire.Broker():
+        deadline = time.monotonic() + 10
+        while not any("embedded broker" in record.getMessage() for record in caplog.records):
+            assert time.monotonic() < deadline, "no native line in 10 s"
+            with telewire.Broker() as extra:
+                wait_until(lambda: extra.running, 1, "a broker")
+            time.sleep(0.2)
+    record = next(record for record in caplog.records if "embedded broker" in record.getMessage())
+    assert record.name.startswith("telewire.")
+    assert record.levelname == "INFO"
+
+
+def test_nothing_is_printed_unless_asked_for() -> None:
+    program = """
+        import telewire
+        try:
+            telewire.connect("127.0.0.1:1", timeout_s=0.5)
+        except telewire.KafkaError:
+            pass
+    """
+    silent = run_python(program)
+    assert (silent.stdout, silent.stderr) == ("", "")
+    loud = run_python(program, env={"TELEWIRE_LOG": "debug"})
+    assert "telewire" in loud.stderr
