@@ -152,15 +152,13 @@ def _plan_dict(found: Plan) -> dict[str, object]:
 
 
 def _plan_table(found: Plan) -> Table:
-    from rich.text import Text
-
-    from telewire.cli.tables import table
+    from telewire.cli.tables import name_text, table
 
     shown = table("data source", "rows", "parameters", "laps", "data", right=("rows", "parameters", "laps"))
     for source in found.sources:
         kind = "rows" if source.interval_ns is None else f"periodic, every {source.interval_ns:,} ns"
         shown.add_row(
-            Text(safe(source.data_source)),
+            name_text(source.data_source),
             f"{len(source.times_ns):,}",
             str(len(found.parameters)),
             str(len(source.laps)),
@@ -182,17 +180,15 @@ def _written_dict(one: Written) -> dict[str, object]:
 
 
 def _written_table(written: list[Written], width: int) -> Table:
-    from rich.text import Text
-
-    from telewire.cli.tables import key_text, table
+    from telewire.cli.tables import key_text, name_text, table
 
     shown = table(
         "data source", "identifier", "rows", "packets", "laps", "data", "key", right=("rows", "packets", "laps")
     )
     for one in written:
         shown.add_row(
-            Text(safe(one.session.data_source)),
-            Text(safe(one.session.identifier)),
+            name_text(one.session.data_source),
+            name_text(one.session.identifier),
             f"{one.rows:,}",
             f"{one.packets:,}",
             f"{one.laps:,}",

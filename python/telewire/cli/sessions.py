@@ -11,7 +11,7 @@ import typer
 
 from telewire.cli.exits import reported
 from telewire.cli.options import Broker, Domain, Json, Layout, connect
-from telewire.cli.text import ago, minute, parse_since, safe
+from telewire.cli.text import ago, parse_since, safe
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -92,18 +92,22 @@ def _print_json(found: Sequence[telewire.SessionInfo], *, lines: bool) -> None:
 def _table(found: Sequence[telewire.SessionInfo], now: datetime, width: int) -> Table:
     from rich.text import Text
 
-    from telewire.cli.tables import key_text, table
+    from telewire.cli.tables import is_narrow, key_text, name_text, table
 
-    shown = table("data source", "identifier", "state", "created (UTC)", "ended or last record", "key")
+    narrow = is_narrow(width)
+    time_format = "%m-%d %H:%M" if narrow else "%Y-%m-%d %H:%M:%S"
+    last_heading = "last" if narrow else "ended or last record"
+    shown = table("data source", "identifier", "state", "created (UTC)", last_heading, "key")
     for info in found:
         state = Text("● live", "bold green") if info.live else Text("ended", "grey62")
-        last = f"last record {ago(info.last_record, now)}" if info.live else minute(info.ended)
+        silent = ago(info.last_record, now)
+        live_since = silent if narrow else f"last record {silent}"
         shown.add_row(
-            Text(safe(info.data_source)),
-            Text(safe(info.identifier)),
+            name_text(info.data_source),
+            name_text(info.identifier),
             state,
-            minute(info.created),
-            last,
+            f"{info.created:{time_format}}" if info.created else "",
+            live_since if info.live else f"{info.ended:{time_format}}" if info.ended else "",
             key_text(info.key, width),
         )
     return shown

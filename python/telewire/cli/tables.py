@@ -22,13 +22,23 @@ def console() -> Console:
 
 
 def table(*headings: str, right: tuple[str, ...] = ()) -> Table:
-    """A table without lines, its columns as wide as their content; `right` names the numbers."""
+    """A table without lines; `right` names the numbers. Where it is too wide, the identifier gives way."""
     made = Table(header_style="bold", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for heading in headings:
-        made.add_column(heading, justify="right" if heading in right else "left", no_wrap=True, overflow="ellipsis")
+        made.add_column(heading, justify="right" if heading in right else "left", no_wrap=heading != "identifier")
     return made
+
+
+def name_text(name: str) -> Text:
+    """A name from outside, on one line; cut where there is no room."""
+    return Text(safe(name), no_wrap=True, overflow="ellipsis")
+
+
+def is_narrow(width: int) -> bool:
+    """Whether a terminal is too narrow for whole keys and times."""
+    return width < _KEY_FITS
 
 
 def key_text(key: str, width: int) -> Text:
     """A session's key; on a narrow terminal its beginning, which every verb understands."""
-    return Text(safe(key) if width >= _KEY_FITS else f"{safe(key)[:_SHORT_KEY]}…")
+    return Text(f"{safe(key)[:_SHORT_KEY]}…" if is_narrow(width) else safe(key))
