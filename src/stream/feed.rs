@@ -173,7 +173,10 @@ impl Feed {
     /// A session asked for by its key that can never be read like this is said at once.
     fn check_named(&self) -> Result<()> {
         let Some(key) = self.options.session_key.as_deref() else { return Ok(()) };
-        let Some(info) = self.client.inner.directory.session(key) else { return Ok(()) };
+        let Some(info) = self.client.inner.directory.session(key) else {
+            log::warn!("session '{}' does not exist yet: waiting for it", Printable(key));
+            return Ok(());
+        };
         if self.options.data_source.as_deref().is_some_and(|name| name != info.data_source) {
             return Err(Error::UnknownSession { key: key.into(), data_source: self.options.data_source.clone() });
         }
