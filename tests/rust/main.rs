@@ -1,7 +1,9 @@
 //! Integration tests of the floors that talk to a broker, against the one that `TELEWIRE_TEST_BROKERS` names.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod groups;
 mod layouts;
+mod races;
 mod reading;
 mod sessions;
 mod support;
