@@ -265,6 +265,7 @@ def test_strategy_partition_puts_each_stream_into_its_partition_of_the_main_topi
         ) as client,
         client.create_session("CarA") as session,
     ):
+        session.configure([telewire.Parameter("x:y")])
         for stream in ("Chassis", "Engine"):
             session.stream(stream).write_rows("x:y", timestamps_ns=[START_NS], values=np.array([1.0]))
     found = read_topic(address, f"{domain}.Data.CarA")
