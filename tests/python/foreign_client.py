@@ -9,13 +9,26 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from confluent_kafka import TIMESTAMP_CREATE_TIME, Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import (
+    TIMESTAMP_CREATE_TIME,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from google.protobuf.message import Message as ProtobufMessage
 from telewire.protos import open_data_pb2 as od
 
 DEADLINE_S = 30.0
+NO_LEADER_YET = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
 
 
 @dataclass(frozen=True)
@@ -78,11 +91,25 @@ def read_topic(address: str, topic: str) -> list[Record]:
     try:
         found: list[Record] = []
         for partition in sorted(consumer.list_topics(topic, DEADLINE_S).topics[topic].partitions):
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), DEADLINE_S)
+            low, high = watermarks(consumer, topic, partition)
             found += _read_partition(consumer, topic, partition, low, high)
         return found
     finally:
         consumer.close()
+
+
+def watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
+    """First and next offset of a partition; one that was created this moment may have no leader yet."""
+    end = time.monotonic() + DEADLINE_S
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), DEADLINE_S)
+            return int(low), int(high)
+        except KafkaException as error:
+            if not error.args[0].retriable() and error.args[0].code() not in NO_LEADER_YET:
+                raise
+            assert time.monotonic() < end, f"{topic}:{partition} has no leader within {DEADLINE_S:g} s: {error}"
+            time.sleep(0.02)
 
 
 def _read_partition(consumer: Consumer, topic: str, partition: int, low: int, high: int) -> list[Record]:
@@ -184,7 +211,7 @@ class ForeignWriter:
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": uuid.uuid4().hex})
         try:
             return {
-                f"{topic}:0": consumer.get_watermark_offsets(TopicPartition(topic, 0), DEADLINE_S)[1]
+                f"{topic}:0": watermarks(consumer, topic, 0)[1]
                 for topic in self.topics.own
             }
         finally:
