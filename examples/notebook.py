@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
 import telewire
 
 folder = Path(tempfile.mkdtemp(prefix="telewire-notebook-"))

@@ -9,8 +9,9 @@ import sys
 from collections import defaultdict
 
 import numpy as np
-import telewire
 from write_session import write_laps
+
+import telewire
 
 
 def load(client: telewire.Client, key: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import sys
 import threading
 
+from write_session import write_laps
+
 import telewire
 from telewire.protos import open_data_pb2
-from write_session import write_laps
 
 
 def main() -> None:

@@ -9,52 +9,66 @@ only when the next packet is asked for, so what failed is read again and nothing
 from __future__ import annotations
 
 import sys
+import time
 import uuid
 
 import telewire
-from write_session import write_laps
 
-DATA_SOURCE = "CarA"
+DATA_SOURCE = "CarC"
+PACKETS = 10
 
 
 class DiskFullError(Exception):
     """What goes wrong in this example."""
 
 
-def handle(packet: telewire.Packet, fails: bool) -> None:
+def handle(packet: telewire.Packet, *, fails: bool) -> None:
     """Stands for the work: storing the packet somewhere."""
     if fails:
-        raise DiskFullError(f"could not store {packet.type} at offset {packet.offset}")
+        raise DiskFullError(f"could not store the packet at offset {packet.offset}")
+
+
+def follow(client: telewire.Client, group: str) -> telewire.Reader:
+    """Reads the stream for the group: groups share the streams of live sessions."""
+    return client.read(data_source=DATA_SOURCE, mode="live", streams=["Chassis"], exclude_main=True, group_id=group)
 
 
 def main() -> None:
     broker = sys.argv[1] if len(sys.argv) > 1 else "embedded://"
     group = f"archive-{uuid.uuid4().hex[:8]}"
-    with telewire.connect(broker) as client:
-        write_laps(client, DATA_SOURCE)
+    with telewire.connect(broker) as client, client.create_session(DATA_SOURCE, identifier="FP2") as session:
+        session.configure([telewire.Parameter("vCar:Chassis", units="km/h")])
+        chassis = session.stream("Chassis")
+        for number in range(PACKETS):
+            chassis.write_rows("vCar:Chassis", timestamps_ns=[time.time_ns()], values=[float(number)])
+        session.flush()
 
-        handled: list[tuple[str, int]] = []
-        failed: tuple[str, int] | None = None
+        handled: list[float] = []
+        failed = -1
         try:
-            with client.read(
-                data_source=DATA_SOURCE, mode="live", streams=["Chassis"], exclude_main=True, group_id=group
-            ) as reader:
+            with follow(client, group) as reader:
                 for packet in reader:
-                    failed = (packet.topic, packet.offset)
-                    handle(packet, fails=len(handled) == 4)
-                    handled.append(failed)
+                    failed = packet.offset
+                    handle(packet, fails=len(handled) == PACKETS // 2)
+                    if (samples := packet.samples()) is not None:
+                        handled.extend(samples.values[:, 0].tolist())
         except DiskFullError as error:
-            print(f"first run: {len(handled)} packets handled, then: {error}")
+            print(f"first run: handled {handled}, then: {error}")
 
-        with client.read(
-            data_source=DATA_SOURCE, mode="live", streams=["Chassis"], exclude_main=True, group_id=group
-        ) as reader:
-            again = reader.next(timeout_s=30)
-            if again is None:
-                sys.exit("the second run read nothing within 30 s")
-            print(f"second run: starts with {again.type} at offset {again.offset}")
-            if (again.topic, again.offset) != failed:
-                sys.exit(f"expected to start again with {failed}")
+        with follow(client, group) as reader:
+            packet = next(reader)
+            print(f"second run: starts at offset {packet.offset}")
+            if packet.offset != failed:
+                sys.exit(f"expected to start again at offset {failed}")
+            while True:
+                if (samples := packet.samples()) is not None:
+                    handled.extend(samples.values[:, 0].tolist())
+                if len(handled) == PACKETS:
+                    break
+                packet = next(reader)
+        print(f"second run: all {len(handled)} handled, none twice, none left out")
+        if handled != [float(number) for number in range(PACKETS)]:
+            sys.exit(f"handled {handled}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import sys
 import time
 
 import numpy as np
+
 import telewire
 
 RATE_HZ = 100

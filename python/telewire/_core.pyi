@@ -1,6 +1,5 @@
 # The extension module: the Rust core as Python sees it. Programs use `telewire`, which is built on this. Classes that
 # programs meet are documented here, because they have no Python file of their own.
-# ruff: noqa: PYI021, A002
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -187,7 +187,7 @@ class Client:
         data_source: str,
         *,
         identifier: str = "",
-        type: str = "Session",  # noqa: A002 - the protocol's word
+        type: str = "Session",
         version: int = 1,
         utc_offset: timedelta | None = None,
         details: Mapping[str, str] | None = None,

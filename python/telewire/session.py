@@ -183,7 +183,7 @@ class Stream:
         application: str = "",
         group: str = "",
         description: str = "",
-        type: Literal["current", "logged", "unspecified"] = "current",  # noqa: A002 - the protocol's word
+        type: Literal["current", "logged", "unspecified"] = "current",
         status: Literal["set", "cleared", "unspecified"] = "set",
     ) -> int:
         """Write that an error of a control unit was set or cleared.
@@ -211,7 +211,7 @@ class Stream:
         """
         return self._core.can(_time("timestamp_ns", timestamp_ns), bus, can_id, bytes(payload), direction)
 
-    def packet(self, type: str, content: bytes | SupportsSerialize, *, essential: bool = False) -> int:  # noqa: A002
+    def packet(self, type: str, content: bytes | SupportsSerialize, *, essential: bool = False) -> int:
         """Write a packet of any type, such as a custom one; `content` is its inner message.
 
         Returns:
@@ -329,7 +329,7 @@ class Session:
         timestamp_ns: int,
         *,
         end_ns: int | None = None,
-        type: str = "",  # noqa: A002 - the protocol's word
+        type: str = "",
         value: int = 0,
         source: str = "",
         description: str = "",
@@ -379,7 +379,7 @@ class Session:
 
     def packet(
         self,
-        type: str,  # noqa: A002 - the protocol's word
+        type: str,
         content: bytes | SupportsSerialize,
         *,
         stream: str = "",

@@ -67,7 +67,15 @@ pub fn attach(url: &str) -> Result<Attached> {
         };
         return Ok(Attached { address: broker.address(), broker: Some(broker) });
     }
-    attach_folder(Path::new(rest))
+    attach_folder(Path::new(folder_of(rest)))
+}
+
+/// `/C:/folder` is how an address names a folder on a drive.
+fn folder_of(rest: &str) -> &str {
+    match rest.as_bytes() {
+        [b'/', drive, b':', ..] if drive.is_ascii_alphabetic() => &rest[1..],
+        _ => rest,
+    }
 }
 
 /// Stops the process's broker in memory; what it held is gone. The next `embedded://` starts an empty one.
@@ -128,6 +136,7 @@ mod tests {
         assert!(is_embedded_url("embedded://") && is_embedded_url("embedded:///tmp/x"));
         assert!(!is_embedded_url("localhost:9092") && !is_embedded_url("embedded"));
         assert_eq!(attach("localhost:9092").unwrap_err().code(), "config");
+        assert_eq!((folder_of("/tmp/x"), folder_of("/C:/x"), folder_of("rel/x")), ("/tmp/x", "C:/x", "rel/x"));
     }
 
     #[test]

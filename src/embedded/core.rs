@@ -47,6 +47,8 @@ pub(super) struct Core {
     admin: Mutex<ProducerIds>,
     budget: Arc<Budget>,
     folder: Option<Folder>,
+    /// Held by whoever tidies up or closes; true once the broker is closed.
+    closed: Mutex<bool>,
 }
 
 #[derive(Debug)]
@@ -76,6 +78,7 @@ impl Core {
             admin: Mutex::new(ProducerIds { next: state.next_producer_id, reserved: state.next_producer_id }),
             budget: Arc::new(Budget::new(options.memory_budget)),
             folder: None,
+            closed: Mutex::new(false),
         };
         if let Some(folder) = folder {
             let path = folder.path().display().to_string();
@@ -301,8 +304,12 @@ impl Core {
         Ok(id)
     }
 
-    /// Whether any retention may have something to delete.
+    /// Deletes what retention no longer keeps, and drops silent members of groups.
     pub(super) fn retain(&self, now_ms: i64) {
+        let closed = self.closed.lock();
+        if *closed {
+            return;
+        }
         let mut moved = false;
         for topic in self.topics() {
             let retention = topic.rules().retention;
@@ -313,19 +320,21 @@ impl Core {
                 }
             }
         }
-        if moved {
-            if let Err(e) = self.save_starts() {
-                log::warn!("embedded broker: the logs' first offsets could not be saved: {e}");
-            }
+        if moved && let Err(e) = self.save_starts() {
+            log::warn!("embedded broker: the logs' first offsets could not be saved: {e}");
         }
         self.groups.lock().tick(Instant::now());
     }
 
     /// Forces everything that was written to the disk.
     pub(super) fn sync(&self) {
-        if self.folder.is_none() {
-            return;
+        let closed = self.closed.lock();
+        if !*closed && self.folder.is_some() {
+            self.sync_all();
         }
+    }
+
+    fn sync_all(&self) {
         let offsets = self.offsets.lock().take_unsynced();
         if let Some(Err(e)) = offsets.map(|f| f.sync_data()) {
             log::warn!("embedded broker: committed offsets could not be forced to the disk: {e}");
@@ -345,8 +354,10 @@ impl Core {
 
     /// The last deed of an orderly stop; nothing may be written afterwards.
     pub(super) fn close(&self) {
-        self.sync();
+        let mut closed = self.closed.lock();
+        *closed = true;
         let Some(folder) = &self.folder else { return };
+        self.sync_all();
         let mut ends: BTreeMap<String, CleanEnd> = BTreeMap::new();
         for topic in self.topics() {
             for partition in topic.partitions() {
@@ -354,6 +365,7 @@ impl Core {
             }
         }
         let done = self.save_starts().and_then(|()| folder.save_clean(&ends)).and_then(|()| folder.withdraw());
+        let done = done.and_then(|()| folder.release());
         if let Err(e) = done {
             log::warn!("embedded broker: folder '{}' was not closed cleanly: {e}", folder.path().display());
         }

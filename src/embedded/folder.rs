@@ -48,11 +48,11 @@ pub(super) struct TopicState {
     pub configs: Given,
 }
 
-/// A folder that this process owns until the value is dropped.
+/// A folder that this process owns until it is released or the value is dropped.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl Folder {
@@ -71,7 +71,7 @@ impl Folder {
         }
         // An address left behind by a broker that was killed must not lead anyone astray while this one starts.
         remove_if_there(&path.join(ADDRESS)).map_err(|e| failed(&e))?;
-        Ok(Some(Self { path, _lock: lock }))
+        Ok(Some(Self { path, lock }))
     }
 
     /// The folder itself.
@@ -97,6 +97,11 @@ impl Folder {
     /// The address is no longer good.
     pub(super) fn withdraw(&self) -> io::Result<()> {
         remove_if_there(&self.path.join(ADDRESS))
+    }
+
+    /// Leaves the folder to the next broker; nothing may be written afterwards.
+    pub(super) fn release(&self) -> io::Result<()> {
+        self.lock.unlock()
     }
 
     /// What was saved last.

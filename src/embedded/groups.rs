@@ -369,10 +369,10 @@ impl Groups {
             return Err(ResponseError::InvalidGroupId);
         }
         let group = self.groups.get_mut(group).ok_or(ResponseError::UnknownMemberId)?;
-        if let Some(known) = instance.and_then(|i| group.statics.get(i)) {
-            if known != member {
-                return Err(ResponseError::FencedInstanceId);
-            }
+        if let Some(known) = instance.and_then(|i| group.statics.get(i))
+            && known != member
+        {
+            return Err(ResponseError::FencedInstanceId);
         }
         if !group.members.contains_key(member) {
             return Err(ResponseError::UnknownMemberId);
@@ -398,16 +398,16 @@ impl Group {
         if nothing_in_common {
             return refuse(ResponseError::InconsistentGroupProtocol);
         }
-        if let Some(instance) = &join.instance {
-            if let Some(known) = self.statics.get(instance).cloned() {
-                if !join.member.is_empty() && join.member != known {
-                    return refuse(ResponseError::FencedInstanceId);
-                }
-                if join.member.is_empty() {
-                    self.replace_static(&known, instance);
-                }
-                return Ok(self.statics.get(instance).cloned().unwrap_or(known));
+        if let Some(instance) = &join.instance
+            && let Some(known) = self.statics.get(instance).cloned()
+        {
+            if !join.member.is_empty() && join.member != known {
+                return refuse(ResponseError::FencedInstanceId);
             }
+            if join.member.is_empty() {
+                self.replace_static(&known, instance);
+            }
+            return Ok(self.statics.get(instance).cloned().unwrap_or(known));
         }
         if self.members.contains_key(&join.member) || self.promised.remove(&join.member).is_some() {
             return Ok(join.member.clone());

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -18,12 +18,14 @@ const WORTH_A_PIECE: usize = 4096;
 pub(super) struct Budget {
     limit: u64,
     used: AtomicU64,
+    /// Somebody was refused since room was made last.
+    refused: AtomicBool,
 }
 
 impl Budget {
     /// Room for `limit` bytes.
     pub(super) fn new(limit: u64) -> Self {
-        Self { limit, used: AtomicU64::new(0) }
+        Self { limit, used: AtomicU64::new(0), refused: AtomicBool::new(false) }
     }
 
     fn take(&self, bytes: u64) -> bool {
@@ -33,6 +35,7 @@ impl Budget {
 
     fn give_back(&self, bytes: u64) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
+        self.refused.store(false, Ordering::Relaxed);
     }
 }
 
@@ -77,6 +80,11 @@ impl MemoryLog {
     /// Bytes that all partitions together may hold.
     pub(super) fn limit(&self) -> u64 {
         self.budget.limit
+    }
+
+    /// Whether this is the first refusal since room was made last: the one worth a line in the log.
+    pub(super) fn first_refusal(&self) -> bool {
+        !self.budget.refused.swap(true, Ordering::Relaxed)
     }
 
     /// Keeps a batch; `false` when the budget has no room for it. `shared` is the size of the buffer that `batch` is a

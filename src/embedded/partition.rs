@@ -305,7 +305,9 @@ impl Partition {
     pub(super) fn tell(&self, notify: &Arc<Notify>) {
         let mut waiting = self.waiting.lock();
         waiting.retain(|w| w.strong_count() > 0);
-        waiting.push(Arc::downgrade(notify));
+        if !waiting.iter().any(|w| w.as_ptr() == Arc::as_ptr(notify)) {
+            waiting.push(Arc::downgrade(notify));
+        }
     }
 
     fn wake(&self) {
@@ -323,7 +325,9 @@ impl Partition {
              (embedded:///folder), set a retention, or delete topics; the records for {}-{} were not stored",
             self.topic, self.index
         );
-        log::warn!("embedded broker: {text}");
+        if memory.first_refusal() {
+            log::warn!("embedded broker: {text}");
+        }
         // Not a retriable error: a client would hide it for minutes by trying again.
         Refusal::new(ResponseError::PolicyViolation, text)
     }

@@ -88,7 +88,8 @@ impl Admin {
             std::thread::sleep(Duration::from_millis(50));
             return Ok(());
         }
-        let reason = problem.map_or_else(|| error.to_string(), |problem| problem.reason);
+        let silence = || format!("{error}; nothing that answers listens there, or what listens does not speak Kafka");
+        let reason = problem.map_or_else(silence, |problem| problem.reason);
         Err(Error::Unreachable { brokers: self.brokers.clone(), waited: self.timeout, reason })
     }
 

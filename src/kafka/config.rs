@@ -7,7 +7,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Printable, Result};
 
 /// The default limit of one packet and of one produced batch, in bytes: a stock topic takes 1,048,588 per batch, and
 /// Kafka limits the compressed batch, not the packet.
@@ -153,6 +153,30 @@ fn is_secret(key: &str) -> bool {
     ["password", "secret", "pem", "oauthbearer.config"].iter().any(|part| key.contains(part))
 }
 
+/// librdkafka skips what it cannot read in a list of addresses and takes a port modulo 65,536: mistakes are found here.
+fn check_brokers(brokers: &str) -> Result<()> {
+    let example = "use host:port, several separated by commas, or embedded:// for a broker started here";
+    if brokers.trim().is_empty() {
+        return Err(Error::Config(format!("no broker given; {example}")));
+    }
+    for address in brokers.split(',').map(str::trim) {
+        // A security protocol may stand in front of the address.
+        let place = address.split_once("://").map_or(address, |(_, place)| place);
+        // The port stands behind the last colon, unless that colon is part of an IPv6 address.
+        let port = place.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.ends_with(']'));
+        if place.is_empty() || place.starts_with(':') || place.contains(char::is_whitespace) || place.contains('/') {
+            return Err(Error::Config(format!("broker address '{}' names no host; {example}", Printable(address))));
+        }
+        if port.is_some_and(|port| port.parse::<u16>().map_or(true, |port| port == 0)) {
+            return Err(Error::Config(format!(
+                "broker address '{}' has no port from 1 to 65535 behind its colon; {example}",
+                Printable(address)
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Consumer properties that belong to the reader, not to a file of overrides.
 const READERS_OWN: [&str; 6] = [
     "bootstrap.servers",
@@ -165,11 +189,7 @@ const READERS_OWN: [&str; 6] = [
 
 impl Settings {
     fn base(&self) -> Result<ClientConfig> {
-        if self.brokers.trim().is_empty() {
-            return Err(Error::Config(
-                "no broker given; use host:port, or embedded:// for a broker started here".into(),
-            ));
-        }
+        check_brokers(&self.brokers)?;
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.brokers)
@@ -360,6 +380,20 @@ mod tests {
         let properties = security.properties().unwrap();
         assert!(properties.contains(&("security.protocol", "sasl_plaintext".into())));
         assert!(properties.contains(&("sasl.mechanism", "PLAIN".into())));
+    }
+
+    #[test]
+    fn addresses_that_librdkafka_would_misread_are_refused() {
+        let refused = |brokers: &str| {
+            Settings { brokers: brokers.into(), ..Settings::default() }.admin().unwrap_err().to_string()
+        };
+        for brokers in ["", " ", ":9092", "a:9092,", "host:99999", "host:0", "host:port", "a b:1", "host:9092/x"] {
+            assert!(refused(brokers).contains("host:port"), "{brokers}");
+        }
+        for brokers in ["localhost", "h:1,h:65535", "[::1]:9092", "[::1]", "ssl://h:9093", "kafka-1.example:9092, b:1"]
+        {
+            assert!(Settings { brokers: brokers.into(), ..Settings::default() }.admin().is_ok(), "{brokers}");
+        }
     }
 
     #[test]

@@ -45,11 +45,14 @@ impl Context {
         }
     }
 
-    /// Whether a line like this was not passed on a moment ago (digits do not make it another line).
+    /// Whether a line like this was not passed on a moment ago. Digits, the name of a thread in front and the time in
+    /// brackets behind do not make it another line, so a failure that is logged and also reported is passed on once.
     fn is_news(&self, text: &str) -> bool {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();
-        text.chars().filter(|c| !c.is_ascii_digit()).for_each(|c| c.hash(&mut hasher));
+        let core = text.split_once("]: ").map_or(text, |(_, rest)| rest);
+        let core = core.split(" (after ").next().unwrap_or(core);
+        core.chars().filter(|c| !c.is_ascii_digit()).for_each(|c| c.hash(&mut hasher));
         let mut lines = self.lines.lock();
         let now = Instant::now();
         if lines.len() > 200 {
@@ -114,9 +117,8 @@ impl ClientContext for Context {
             return; // Each broker's own failure was said before, and says more.
         }
         self.remember(reason);
-        let text = format!("{error}: {reason}");
-        if self.is_news(&text) {
-            log::warn!(target: "telewire::kafka", "{text}");
+        if self.is_news(reason) {
+            log::warn!(target: "telewire::kafka", "{error}: {reason}");
         }
     }
 
@@ -148,5 +150,7 @@ mod tests {
         assert!(context.is_news("broker 1 down after 17 ms"));
         assert!(!context.is_news("broker 1 down after 18 ms"));
         assert!(context.is_news("another line"));
+        assert!(context.is_news("[thrd:1]: 127.0.0.1:9/1: Connect failed: refused (after 0ms in state CONNECT)"));
+        assert!(!context.is_news("127.0.0.1:9/1: Connect failed: refused (after 2ms in state CONNECT, 1 suppressed)"));
     }
 }

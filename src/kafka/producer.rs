@@ -420,6 +420,9 @@ impl Outbox {
                         let hint = "the broker takes packets more slowly than they are written, or is not reachable";
                         return Err((Error::QueueFull { waited: patience, hint: hint.into() }, back.delivery_opaque));
                     }
+                    if crate::interrupt::requested() {
+                        return Err((Error::Interrupted("writing to a full queue".into()), back.delivery_opaque));
+                    }
                     record = back;
                     // The delivery thread makes room; there is no condition to wait on inside librdkafka.
                     std::thread::sleep(Duration::from_millis(1));

@@ -414,10 +414,11 @@ impl Client {
         id: u64,
         look: impl Fn(&crate::format::FormatTable) -> Option<T>,
     ) -> Result<T> {
-        self.open()?;
+        // What is known stays known after the client was closed: packets taken before can still be looked into.
         if let Some(found) = self.inner.directory.formats(data_source, &look).flatten() {
             return Ok(found);
         }
+        self.open()?;
         topic::check_data_source(data_source)?;
         self.look_for_layout()?;
         self.inner.directory.refresh_formats(data_source)?;

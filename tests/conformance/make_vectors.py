@@ -21,6 +21,7 @@ from typing import Any
 
 from google.protobuf.internal import api_implementation
 from google.protobuf.message import DecodeError, Message
+
 from telewire.protos.open_data_pb2 import (
     Packet,
     PeriodicDataPacket,

@@ -1,6 +1,8 @@
-//! Integration tests of the floors that talk to a broker, against the one that `TELEWIRE_TEST_BROKERS` names.
+//! Integration tests of the floors that talk to a broker: against the one that `TELEWIRE_TEST_BROKERS` names, and the
+//! embedded one against librdkafka.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod embedded;
 mod layouts;
 mod reading;
 mod sessions;

@@ -327,29 +327,56 @@ fn a_reader_that_names_a_stream_without_a_partition_gets_the_error() {
     assert_eq!(error.code(), "unmapped_stream");
 }
 
+/// Item 10: offsets 0, absolute, missing, beyond the end and below what retention has left. (The end of the topic as a
+/// start is `the_leading_edge_skips_what_was_there_and_nothing_after`.)
 #[test]
-fn conformance_10_offsets_below_the_log_are_clamped_and_missing_ones_mean_the_beginning() {
+fn conformance_10_start_offsets_are_taken_as_given_and_clamped_to_what_exists() {
     use telewire::session::Offsets;
     let domain = domain();
     let client = connect(&domain);
     let packets = client.writer().unwrap();
-    packets.write("CarA", "", "k1", &packet("k1", "first", false)).unwrap();
-    packets.flush(DEADLINE).unwrap().complete(DEADLINE).unwrap();
     let topic = format!("{domain}.Data.CarA");
-    // A start offset far beyond the end, and none at all.
-    for (key, offsets) in
-        [("beyond", Offsets::from_iter([((topic.clone(), 0), 1_000_000)])), ("k1", Offsets::default())]
-    {
-        let begin = telewire::session::new_session_packet(key, &new_session("CarA", key), &offsets, &client.layout());
+    let at = |offset: i64| Offsets::from_iter([((topic.clone(), 0), offset)]);
+    // Five keys in turn, four records each: offsets 0 to 19.
+    let sessions =
+        [("zero", at(0)), ("absolute", at(7)), ("missing", Offsets::default()), ("beyond", at(1_000)), ("gone", at(2))];
+    for round in 0..4 {
+        for (key, _) in &sessions {
+            packets.write("CarA", "", key, &packet(key, &format!("{key} {round}"), false)).unwrap();
+            packets.flush(DEADLINE).unwrap().complete(DEADLINE).unwrap();
+        }
+    }
+    for (key, offsets) in &sessions {
+        let begin = telewire::session::new_session_packet(key, &new_session("CarA", key), offsets, &client.layout());
         packets.write_info(&begin, telewire::stream::InfoType::SessionInfo).unwrap();
     }
     packets.flush(DEADLINE).unwrap().complete(DEADLINE).unwrap();
-    client.end_session("k1").unwrap();
-    assert_eq!(texts(read_all(&client.read(by_key("k1")).unwrap())), [(String::new(), "first".to_string())]);
-    let reader = client.read(by_key("beyond")).unwrap();
-    packets.write("CarA", "", "beyond", &packet("beyond", "later", false)).unwrap();
-    client.end_session("beyond").unwrap();
-    assert!(matches!(read_all(&reader).last(), Some(Item::SessionCompleted { .. })));
+    for (key, _) in &sessions {
+        client.end_session(key).unwrap();
+    }
+    let read = |key: &str| -> Vec<String> {
+        texts(read_all(&client.read(by_key(key)).unwrap())).into_iter().map(|(_, text)| text).collect()
+    };
+    let rounds = |key: &str, from: i32| (from..4).map(|round| format!("{key} {round}")).collect::<Vec<_>>();
+    assert_eq!(read("zero"), rounds("zero", 0));
+    // Its records lie at 1, 6, 11, 16; it begins at 7.
+    assert_eq!(read("absolute"), rounds("absolute", 2));
+    assert_eq!(read("missing"), rounds("missing", 0));
+    assert_eq!(read("beyond"), Vec::<String>::new());
+
+    delete_before(&topic, 10);
+    // Its records lie at 4, 9, 14, 19; it began at 2, and 10 is the first that is left.
+    assert_eq!(read("gone"), rounds("gone", 2));
+}
+
+fn delete_before(topic: &str, offset: i64) {
+    use rdkafka::admin::{AdminClient, AdminOptions};
+    use rdkafka::client::DefaultClientContext;
+    let admin: AdminClient<DefaultClientContext> =
+        rdkafka::ClientConfig::new().set("bootstrap.servers", brokers()).create().unwrap();
+    let mut list = rdkafka::TopicPartitionList::new();
+    list.add_partition_offset(topic, 0, rdkafka::Offset::Offset(offset)).unwrap();
+    futures_executor::block_on(admin.delete_records(&list, &AdminOptions::new())).unwrap();
 }
 
 #[test]

@@ -96,7 +96,7 @@ class Stream:
         application: str = "",
         group: str = "",
         description: str = "",
-        type: Literal["current", "logged"] = "current",  # noqa: A002 - the protocol's word
+        type: Literal["current", "logged"] = "current",
         status: Literal["set", "cleared"] = "set",
     ) -> int:
         """Write that an error was set or cleared; see `telewire.Stream.error`."""
@@ -127,7 +127,7 @@ class Stream:
 
     async def packet(
         self,
-        type: str,  # noqa: A002 - the protocol's word
+        type: str,
         content: bytes | SupportsSerialize,
         *,
         essential: bool = False,
@@ -177,7 +177,7 @@ class Session:
         timestamp_ns: int,
         *,
         end_ns: int | None = None,
-        type: str = "",  # noqa: A002 - the protocol's word
+        type: str = "",
         value: int = 0,
         source: str = "",
         description: str = "",
@@ -199,7 +199,7 @@ class Session:
 
     async def packet(
         self,
-        type: str,  # noqa: A002 - the protocol's word
+        type: str,
         content: bytes | SupportsSerialize,
         *,
         stream: str = "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+
 from telewire.cli import broker, demo, import_file, sessions, tail
 
 app = typer.Typer(

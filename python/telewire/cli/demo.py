@@ -6,6 +6,7 @@ import json
 from typing import Annotated
 
 import typer
+
 from telewire.cli.exits import FAILED, fail, reported
 from telewire.cli.options import Broker, Domain, Json, Layout, connect, speed_of
 
@@ -31,6 +32,7 @@ def demo(
     pace = speed_of(speed)
 
     from rich.console import Console
+
     from telewire.demo.dashboard import Dashboard
     from telewire.demo.plain import PlainView
     from telewire.demo.run import Options, View, drive
@@ -52,7 +54,9 @@ def demo(
     else:
         if not console.is_terminal:
             console = Console(highlight=False, width=110)
+        console.print()
         console.print(table(report))
+        console.print()
         console.print(verdict(report), style="red" if report.missing else "green", soft_wrap=not console.is_terminal)
         for sentence in report.missing:
             console.print(f"  {sentence}", markup=False, soft_wrap=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final, NoReturn, ParamSpec, TypeVar
 
 import typer
+
 from telewire.cli.text import safe
 
 P = ParamSpec("P")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
 from telewire.cli.exits import reported
 from telewire.cli.options import Broker, Domain, Json, Layout, connect, speed_of
 from telewire.cli.text import safe
@@ -16,6 +17,7 @@ from telewire.cli.text import safe
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
     from telewire.importing import Plan, Written
 
 _UNITS = ("s", "ms", "us", "ns")
@@ -68,8 +70,9 @@ def import_file(
     if time_unit is not None and time_unit not in _UNITS:
         raise typer.BadParameter(f"{time_unit!r} is no unit; use {', '.join(_UNITS)}", param_hint="--time-unit")
 
-    import telewire
     from rich.console import Console
+
+    import telewire
     from telewire.importing import PlanOptions, load, plan, write
     from telewire.importing.times import TimeRule, parse_start
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
 from telewire.cli.text import parse_speed
 
 if TYPE_CHECKING:

@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
 from telewire.cli.exits import reported
 from telewire.cli.options import Broker, Domain, Json, Layout, connect
 from telewire.cli.text import ago, minute, parse_since, safe
 
 if TYPE_CHECKING:
-    import telewire
     from rich.table import Table
+
+    import telewire
 
 
 @reported

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
 from telewire.cli.exits import USAGE, fail, reported
 from telewire.cli.options import Broker, Domain, Json, Layout, connect
 from telewire.cli.text import clock_ns, iso_ns, safe

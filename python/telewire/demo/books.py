@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
 from telewire import EventDefinition, Parameter
 from telewire.demo.channels import BLOCKS, EVENTS, Block
 from telewire.demo.ledger import Ledger

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
 from telewire.demo import channels
 from telewire.demo.channels import Block, EventKind
 from telewire.demo.thermal import Thermal, Work

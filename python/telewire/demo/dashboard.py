@@ -10,6 +10,7 @@ from rich.live import Live as Screen
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
+
 from telewire.demo.braille import TrackMap
 from telewire.demo.channels import CORNERS
 from telewire.demo.plain import stamp
@@ -150,12 +151,20 @@ class Dashboard:
     def _progress(self, live: Live, width: int) -> Text:
         done = min(max(live.now_ns - live.start_ns, 0) / live.length_ns, 1.0)
         latency = live.latency_ms()
-        delay = "" if latency is None else f"write → read {latency[0]:.1f} ms, 99 % below {latency[1]:.1f} ms"
+        delay = ""
+        if latency is not None:
+            delay = f"write → read {latency[0]:.1f} ms"
+            if width > _CAR_COLUMNS:
+                delay += f", 99 % below {latency[1]:.1f} ms"
         seconds = f"{done * live.length_ns / 1e9:5.1f} of {live.length_ns / 1e9:.1f} s"
-        state = "ended, reading it again" if self._history else "● live"
-        return Text.assemble(" ", bar(done, 1.0, 28, "green"), f" {seconds}  ", (state, "bold green"), f"  {delay}")[
-            : width + 8
-        ]
+        state = "ended" if self._history else "● live"
+        return Text.assemble(
+            " ",
+            bar(done, 1.0, 28 if width > _CAR_COLUMNS else 14, "green"),
+            f" {seconds}  ",
+            (state, "bold green"),
+            f"  {delay}",
+        )[: width + 8]
 
 
 def _side_by_side(left: Panel, right: Panel) -> Table:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from telewire.demo.ledger import Ledger
 from telewire.demo.script import LAP_MARKER, MESSAGE_MARKER, SECTOR_MARKER, Mark, Piece
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _LIVE_END_S: Final = 30.0
 """How long the live reader may take to reach the end after the session was ended."""
+_READER_START_S: Final = 10.0
+"""How long the car waits on the grid for the live reader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,8 @@ def _drive(client: telewire.Client, options: Options, view: View, track: Track, 
         reader = _LiveReader(client, session.key, live)
         reader.start()
         try:
+            reader.wait_until_reading(_READER_START_S)
+            live.start_ns = time.time_ns() // 1_000_000 * 1_000_000
             began = time.perf_counter()
             _write(session, streams, laps, live, options.speed, view)
             session.end()
@@ -198,11 +202,20 @@ class _LiveReader(threading.Thread):
         self._client = client
         self._live = live
         self._reader = client.read(session_key, mode="live", start="beginning")
+        self._seen: set[str] = set()
+        self._reading = threading.Event()
         self.faults: list[str] = []
+
+    def wait_until_reading(self, timeout_s: float) -> None:
+        """Waits for the first packet of every stream: the car starts when somebody watches. Late is no fault."""
+        self._reading.wait(timeout_s)
 
     def run(self) -> None:
         try:
             for packet in self._reader:
+                self._seen.add(packet.stream)
+                if len(self._seen) > len(STREAMS):
+                    self._reading.set()
                 content = enter_packet(packet, self._client, self._live.read)
                 if isinstance(content, telewire.Samples):
                     self._live.note_samples(content)

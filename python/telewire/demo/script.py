@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
 from telewire.demo.car import Happening, Lap
 from telewire.demo.channels import Block
 

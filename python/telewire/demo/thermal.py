@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+
 from telewire.demo.track import Array
 
 _STEP: Final = 20

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
+
 from telewire.importing.refused import ImportRefusedError
 from telewire.importing.times import TimeRule, Times
 

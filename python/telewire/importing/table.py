@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
 from telewire.importing import times
 from telewire.importing.refused import ImportRefusedError
 from telewire.importing.times import TimeRule, Times

@@ -25,6 +25,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import numpy.typing as npt
+
 from telewire.importing.refused import ImportRefusedError
 
 if TYPE_CHECKING:

@@ -29,5 +29,6 @@ def telewire_client(telewire_broker: str) -> Iterator[Client]:
     """A client of the test's own broker."""
     import telewire
 
-    with telewire.connect(telewire_broker, config=telewire.Config(brokers=telewire_broker)) as client:
+    # A Config as it is: no setting of the environment or of a file may lead a test to another broker.
+    with telewire.connect(config=telewire.Config(brokers=telewire_broker)) as client:
         yield client

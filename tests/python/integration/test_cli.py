@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 import telewire
 
 START_NS = 1_756_641_600_000_000_000
@@ -165,6 +166,7 @@ def test_tail_prints_the_samples_of_one_parameter(client: telewire.Client, where
 
 def test_tail_follows_a_live_session_from_its_beginning_to_its_end(client: telewire.Client, where: list[str]) -> None:
     with client.create_session("CarA", identifier="live") as session:
+        session.configure([telewire.Parameter("x:Chassis")])
         chassis = session.stream("Chassis")
         chassis.write_rows("x:Chassis", timestamps_ns=[START_NS], values=[1.0])
         session.flush()
@@ -178,10 +180,14 @@ def test_tail_follows_a_live_session_from_its_beginning_to_its_end(client: telew
 
 
 def test_tail_of_a_data_source_goes_on_until_interrupted(client: telewire.Client, where: list[str]) -> None:
-    write(client, "before")
-    with started("tail", "-d", "CarA", "vCar:Chassis", *where, "-b", "--json") as process:
+    with (
+        client.create_session("CarA", identifier="live") as session,
+        started("tail", "-d", "CarA", "x:Chassis", *where, "-b", "--json") as process,
+    ):
+        session.configure([telewire.Parameter("x:Chassis")])
+        session.stream("Chassis").write_rows("x:Chassis", timestamps_ns=[START_NS], values=[1.0])
         assert process.stdout is not None
-        assert json.loads(process.stdout.readline())["value"] == 100.5
+        assert json.loads(process.stdout.readline())["value"] == 1.0
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 130
         assert process.stderr is not None

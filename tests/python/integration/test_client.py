@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+
 import telewire
 from processes import python_process, run_python, wait_until
 from telewire import Client, Status, aio
@@ -110,7 +111,9 @@ def test_synchro_samples_take_times_or_intervals(client: Client) -> None:
         stream.write_synchro("sMode:Chassis", timestamps_ns=[T0, T0 + 3, T0 + 10], values=[["a", "b", "c"]])
         stream.write_synchro("vCar:Chassis", start_ns=T0, intervals_ns=[3, 7], values=[1.0, 2.0, 3.0])
     text, numbers = packets_of(client, session.key, "SynchroData")
-    assert samples_of(text).timestamps_ns.tolist() == samples_of(numbers).timestamps_ns.tolist() == [T0, T0 + 3, T0 + 10]
+    assert (
+        samples_of(text).timestamps_ns.tolist() == samples_of(numbers).timestamps_ns.tolist() == [T0, T0 + 3, T0 + 10]
+    )
     assert samples_of(text).column("sMode:Chassis") == ["a", "b", "c"]
     assert samples_of(numbers).values.tolist() == [[1], [2], [3]]
 
@@ -464,7 +467,7 @@ def test_users_get_fixtures_for_their_own_tests(tmp_path: object) -> None:
         def test_two(telewire_client):
             assert telewire_client.sessions() == []
         '''.replace("\\n        ", "\\n"))
-        sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "--confcutdir", str(folder), str(folder)]))
+        sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "--confcutdir", str(folder), str(folder)]))
     """
     assert "2 passed" in run_python(program, str(tmp_path)).stdout
 

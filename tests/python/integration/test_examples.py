@@ -17,7 +17,7 @@ EXPECTED = {
     "packet_writer.py": [r"\d+ packets are on the broker", r"rpm \[9000\.0, 9500\.0, 10000\.0\]", r"pit board .*P1"],
     "read_history.py": [r"vCar:Chassis: 600 samples", r"gLat:Chassis: 150 samples", r"'Monza FP1' ended"],
     "read_live.py": [r"started: .*live", r"Lap 1 begins", r"Lap 3 begins", r"ended after 600 samples"],
-    "resume_group.py": [r"first run: 4 packets handled", r"second run: starts with"],
+    "resume_group.py": [r"first run: handled .* could not store", r"second run: all 10 handled"],
     "write_session.py": [r"wrote <SessionInfo 'CarA' 'Monza FP1' ended"],
 }
 

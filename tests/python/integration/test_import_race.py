@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+
 import telewire
 from telewire.protos import open_data_pb2
 
@@ -28,6 +29,14 @@ REAL = Path(os.environ.get("TELEWIRE_RACE_FILE", ROOT.parent / "shared" / "data"
 # is not asked for at all. Everywhere else the reason why it did not run is reported.
 ASK_FOR_REAL = REAL.is_file() or not os.environ.get("CI")
 REAL_ROWS = 127_684
+PROTOCOL = {
+    "NewSession",
+    "StreamStarted",
+    "Configuration",
+    "DataFormatDefinition",
+    "StreamStopped",
+    "EndOfSession",
+}
 START_NS = 1_756_641_600_000_000_000
 
 
@@ -91,7 +100,7 @@ def assert_every_row_came_back(table: pa.Table, written: list[dict[str, object]]
                     assert (marker.type, marker.source) == ("Lap Trigger", "0")
                     laps[packet.stream].append((marker.timestamp, marker.label, marker.value))
                 else:
-                    assert packet.type in {"NewSession", "Configuration", "DataFormatDefinition", "EndOfSession"}
+                    assert packet.type in PROTOCOL
 
             wanted_times = mine["timestamp"].cast(pa.int64()).to_numpy()
             assert np.concatenate(times).tobytes() == wanted_times.tobytes()

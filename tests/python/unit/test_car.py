@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+
 from telewire.demo import channels
 from telewire.demo.braille import TrackMap
 from telewire.demo.car import Car, Lap

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from telewire.cli.text import ago, clock_ns, iso_ns, parse_since, parse_speed, safe
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)

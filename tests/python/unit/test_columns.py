@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from telewire import ConfigError, Status
 from telewire.columns import columns, statuses, timestamps
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from telewire import Config, ConfigError, Security
 
 
@@ -26,7 +27,12 @@ def test_arguments_win_over_environment_over_file_over_defaults(tmp_path: Path) 
     file = write(tmp_path / "a.toml", "brokers = 'file:1'\ndomain = 'file'\nlayout = 'classic'\ntimeout_s = 3\n")
     environment = {"TELEWIRE_BROKER": "environment:1", "TELEWIRE_DOMAIN": "environment"}
     config = Config.load(file, environment=environment, brokers="argument:1")
-    assert (config.brokers, config.domain, config.layout, config.timeout_s) == ("argument:1", "environment", "classic", 3)
+    assert (config.brokers, config.domain, config.layout, config.timeout_s) == (
+        "argument:1",
+        "environment",
+        "classic",
+        3,
+    )
     assert config.strategy == "topic"
 
 

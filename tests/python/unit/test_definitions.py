@@ -1,6 +1,7 @@
 """The configuration packet that parameters and events become."""
 
 import pytest
+
 from telewire import ConfigError, EventDefinition, Parameter, TextConversion
 from telewire.definitions import configuration
 

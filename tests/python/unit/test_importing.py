@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from telewire.importing import ImportRefusedError, Plan, PlanOptions, load, plan
 from telewire.importing.times import TimeRule, parse_start
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from google.protobuf import descriptor_pool, duration_pb2, json_format, wrappers_pb2
+
 from telewire import protos
 from telewire.protos import api_pb2, key_generator_pb2, open_data_pb2, well_known
 from telewire.protos.open_data_pb2 import DataStatus, DataType, DoubleSample, NewSessionPacket, Packet

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from google.protobuf import descriptor_pb2
+
 from telewire.protos import api_pb2, key_generator_pb2
 
 # One line per message: its fields as number:name:type, `*` for repeated, `?name` for a member of the oneof.

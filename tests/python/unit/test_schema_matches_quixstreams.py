@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from google.protobuf import descriptor_pb2
+
 from telewire.protos import open_data_pb2
 
 pytestmark = pytest.mark.peers

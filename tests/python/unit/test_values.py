@@ -5,6 +5,7 @@ import pickle
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 import telewire
 from telewire import DecodeError, KafkaError, SessionInfo, TelewireError
 from telewire.errors import from_core
