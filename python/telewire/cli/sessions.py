@@ -50,9 +50,10 @@ def sessions(
         if as_json:
             _print_json(found, lines=watch)
         else:
-            from rich.console import Console
+            from telewire.cli.tables import console
 
-            Console(highlight=False).print(_table(found, now) if found else "no sessions")
+            out = console()
+            out.print(_table(found, now, out.width) if found else "no sessions")
         if watcher is not None:
             with watcher:
                 for change in watcher:
@@ -88,20 +89,24 @@ def _print_json(found: Sequence[telewire.SessionInfo], *, lines: bool) -> None:
         typer.echo(json.dumps([as_dict(info) for info in found], indent=2))
 
 
-def _table(found: Sequence[telewire.SessionInfo], now: datetime) -> Table:
-    from rich.table import Table
+def _table(found: Sequence[telewire.SessionInfo], now: datetime, width: int) -> Table:
     from rich.text import Text
 
-    table = Table(header_style="bold", box=None, padding=(0, 2, 0, 0))
-    for heading in ("data source", "identifier", "state", "created (UTC)", "ended or last record", "key"):
-        table.add_column(heading, no_wrap=heading == "key", overflow="fold")
+    from telewire.cli.tables import key_text, table
+
+    shown = table("data source", "identifier", "state", "created (UTC)", "ended or last record", "key")
     for info in found:
         state = Text("● live", "bold green") if info.live else Text("ended", "grey62")
         last = f"last record {ago(info.last_record, now)}" if info.live else minute(info.ended)
-        table.add_row(
-            Text(safe(info.data_source)), Text(safe(info.identifier)), state, minute(info.created), last, safe(info.key)
+        shown.add_row(
+            Text(safe(info.data_source)),
+            Text(safe(info.identifier)),
+            state,
+            minute(info.created),
+            last,
+            key_text(info.key, width),
         )
-    return table
+    return shown
 
 
 def _change_line(change: telewire.SessionChange, *, as_json: bool) -> str:
