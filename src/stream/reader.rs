@@ -191,10 +191,17 @@ impl Reader {
         });
         // Everything that can be refused is refused here, before a thread is started.
         let options = Arc::new(options);
+        client.refresh_sessions()?;
+        // One picture for all: a session that ends meanwhile is either history or live, never both or neither.
+        let pictures = client.inner.directory.watch_together(scopes.len());
         let feeds: Result<Vec<Feed>> = scopes
             .iter()
-            .map(|scope| Feed::new(client.clone(), core.clone(), options.clone(), pattern.clone(), *scope))
+            .zip(pictures)
+            .map(|(scope, picture)| {
+                Feed::new(client.clone(), core.clone(), options.clone(), pattern.clone(), *scope, picture)
+            })
             .collect();
+        let reader = Self { core: core.clone() };
         for feed in feeds? {
             let thread = std::thread::Builder::new()
                 .name("telewire-reader".into())
@@ -202,7 +209,7 @@ impl Reader {
                 .map_err(|error| Error::io("starting a reader's thread", &error))?;
             core.threads.lock().push(thread);
         }
-        Ok(Self { core })
+        Ok(reader)
     }
 
     pub(crate) fn downgrade(&self) -> Weak<ReaderCore> {
