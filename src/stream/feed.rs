@@ -687,6 +687,7 @@ impl Feed {
             self.open_slot(start.place, start.offset, resumed);
         }
         self.joined = true;
+        self.take_up_missed(assigned);
         match self.client.inner.admin.topics(Duration::from_secs(1)) {
             Ok(topics) => {
                 let keys: Vec<String> = self.sessions.keys().cloned().collect();
@@ -701,6 +702,25 @@ impl Feed {
             self.pause(true);
         }
         Ok(())
+    }
+
+    /// Sessions that ended while no member of the group was there, with records behind what the group has stored.
+    fn take_up_missed(&mut self, assigned: &[TopicPartition]) {
+        for info in self.client.inner.directory.sessions() {
+            let known = self.sessions.contains_key(&info.key) || self.finished.contains(&info.key);
+            if !info.ended || known || !self.matches(&info) {
+                continue;
+            }
+            let missed = assigned.iter().any(|place| {
+                let slot = self.slot(&place.topic, place.partition);
+                let stored = slot.and_then(|slot| self.parts.get(slot)).and_then(|part| part.resumed_at);
+                let end = info.end_offsets.get(&(place.topic.clone(), place.partition));
+                stored.zip(end).is_some_and(|(stored, end)| stored < *end)
+            });
+            if missed {
+                self.waiting.push_back(info);
+            }
+        }
     }
 
     /// The first offset that a session being read wants from a partition.
