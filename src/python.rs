@@ -67,15 +67,31 @@ fn version() -> &'static str {
 fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let facts = PyDict::new(py);
     facts.set_item("telewire", version())?;
-    facts.set_item("librdkafka", rdkafka_version())?;
+    facts.set_item("librdkafka", rdkafka::util::get_rdkafka_version().1)?;
+    facts.set_item("librdkafka features", features().unwrap_or_default())?;
+    facts.set_item("openssl", openssl())?;
     facts.set_item("rustc", option_env!("TELEWIRE_RUSTC").unwrap_or("unknown"))?;
     facts.set_item("profile", if cfg!(debug_assertions) { "debug" } else { "optimised" })?;
     facts.set_item("target", format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS))?;
     Ok(facts)
 }
 
-fn rdkafka_version() -> String {
-    rdkafka::util::get_rdkafka_version().1
+/// What librdkafka was built with, by its own account.
+fn features() -> Option<String> {
+    rdkafka::ClientConfig::new().create_native_config().ok()?.get("builtin.features").ok()
+}
+
+/// Version of the OpenSSL inside.
+fn openssl() -> String {
+    unsafe extern "C" {
+        safe fn OpenSSL_version(which: std::ffi::c_int) -> *const std::ffi::c_char;
+    }
+    let text = OpenSSL_version(0);
+    if text.is_null() {
+        return "unknown".into();
+    }
+    // SAFETY: OpenSSL answers with a text that ends in zero, is part of the library, and is never changed or freed.
+    unsafe { std::ffi::CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
 /// Called once at exit, after everything was closed: ends the wait of the thread that drains the logs, and stops the

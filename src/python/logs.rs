@@ -65,6 +65,8 @@ pub(super) fn install() {
     if log::set_logger(&RING).is_ok() {
         log::set_max_level(LevelFilter::Warn);
     }
+    // A panic reaches its caller as an exception; where it happened belongs into the log, not onto somebody's terminal.
+    std::panic::set_hook(Box::new(|panic| log::error!("internal error: {panic}")));
 }
 
 /// No more lines are taken; a waiting drain returns.

@@ -3,13 +3,14 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
-import telewire
 from confluent_kafka import Producer
+
+import telewire
 from kafka_cluster import kafka_cluster
 from telewire import (
     Client,
@@ -236,7 +237,7 @@ def test_a_stream_without_a_partition_is_refused(broker: str, domain: str) -> No
     with telewire.connect(broker, domain=domain, **options) as client:  # type: ignore[arg-type]
         session = client.create_session("CarA")
         session.stream("Known").packet("T", b"")
-        with pytest.raises(ConfigError, match="'Other'.*partition mappings") as caught:
+        with pytest.raises(ConfigError, match=r"'Other'.*partition mappings") as caught:
             session.stream("Other")
         assert caught.value.code == "unmapped_stream"
         session.end()
@@ -313,7 +314,7 @@ def test_a_session_ended_twice_by_anybody_is_told_once(broker: str, domain: str,
 
 
 def test_read_options_that_do_not_go_together_are_refused(client: Client) -> None:
-    for call, says in (
+    calls: list[tuple[Callable[[], object], str]] = [
         (lambda: client.read(data_source="CarA", mode="historic", group_id="g"), "group"),
         (lambda: client.read("key", group_id="g"), "group"),
         (lambda: client.read(mode="often"), "live, historic or both"),  # type: ignore[arg-type]
@@ -321,7 +322,8 @@ def test_read_options_that_do_not_go_together_are_refused(client: Client) -> Non
         (lambda: client.read("key", streams="Chassis"), "write \\['Chassis'\\]"),
         (lambda: client.read("key", inactivity_s=0), "inactivity_s"),
         (lambda: client.read("key", on_undecodable="ignore"), "raise, skip or keep"),  # type: ignore[arg-type]
-    ):
+    ]
+    for call, says in calls:
         with pytest.raises(ConfigError, match=says):
             call()
 
@@ -367,10 +369,10 @@ def test_undecodable_records_raise_when_asked_and_reading_goes_on(client: Client
             except DecodeError as error:
                 raised.append(error)
     assert [error.data for error in raised] == list(GARBAGE)
-    for error in raised:
-        assert error.topic in str(error)
-        assert (error.partition, error.offset >= 0) == (0, True)
-        assert f"offset {error.offset}" in str(error)
+    for known in raised:
+        assert known.topic in str(known)
+        assert (known.partition, known.offset >= 0) == (0, True)
+        assert f"offset {known.offset}" in str(known)
 
 
 def test_truncated_content_raises_where_it_is_opened_and_nowhere_else(broker: str, client: Client) -> None:
@@ -410,7 +412,7 @@ def test_an_unknown_type_passes_through_untouched(client: Client) -> None:
 
 
 def test_an_unknown_format_is_named_by_its_number(client: Client) -> None:
-    with pytest.raises(FormatError, match="12345.*'CarA'") as caught:
+    with pytest.raises(FormatError, match=r"12345.*'CarA'") as caught:
         client.parameters_of("CarA", 12345)
     assert caught.value.code == "unknown_format"
     with pytest.raises(FormatError, match="12345"):

@@ -93,7 +93,8 @@ def test_timestamps_are_integers_of_any_width_or_datetime64() -> None:
     ns = 1_763_000_000_000_000_123
     for given in ([ns], np.array([ns]), np.array([ns], dtype=np.uint64), np.array([ns], dtype="datetime64[ns]")):
         found = timestamps("timestamps_ns", given)
-        assert (found.dtype, found.tolist()) == (np.uint64, [ns])
+        assert found.dtype == np.uint64
+        assert found.tolist() == [ns]
     assert timestamps("t", np.array(["2025-01-01"], dtype="datetime64[D]")).tolist() == [1_735_689_600_000_000_000]
 
 
@@ -118,7 +119,8 @@ def test_a_status_may_be_given_per_value_per_time_or_for_all() -> None:
     for given in (Status.ERROR, [3, 3, 3], np.full((3, 2), 3)):
         found = statuses(given, values, 3, 2)
         assert found is not None
-        assert (found.dtype, found.tolist()) == (np.uint8, [[3, 3]] * 3)
+        assert found.dtype == np.uint8
+        assert found.tolist() == [[3, 3]] * 3
     with pytest.raises(ConfigError, match="does not fit"):
         statuses([1, 2], values, 3, 2)
     with pytest.raises(ConfigError, match="0 to 3"):

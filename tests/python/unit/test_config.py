@@ -72,7 +72,7 @@ def test_a_file_in_the_working_folder_is_found_and_a_named_one_wins(tmp_path: Pa
 )
 def test_a_mistake_in_a_file_is_named_with_the_file(tmp_path: Path, text: str, says: str) -> None:
     file = write(tmp_path / "mine.toml", text)
-    with pytest.raises(ConfigError, match="mine.toml") as caught:
+    with pytest.raises(ConfigError, match=r"mine\.toml") as caught:
         Config.load(file, environment={})
     assert says in str(caught.value)
 

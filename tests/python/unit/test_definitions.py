@@ -90,13 +90,13 @@ def test_each_configuration_has_an_identity_of_its_own_unless_given() -> None:
         (lambda: Parameter("a:B", minimum=2, maximum=1), "above maximum"),
         (lambda: Parameter("a:B", frequency=0), "frequency of parameter 'a:B'"),
         (lambda: Parameter("a:B", frequency=float("nan")), "frequency"),
-        (lambda: Parameter("a:B", data_type="double"), "float64"),
+        (lambda: Parameter("a:B", data_type="double"), "float64"),  # type: ignore[arg-type]
         (lambda: Parameter("a:B", groups=["x//y"]), "Chassis/Suspension"),
-        (lambda: EventDefinition("a:B", priority="urgent"), "critical"),
+        (lambda: EventDefinition("a:B", priority="urgent"), "critical"),  # type: ignore[arg-type]
         (lambda: EventDefinition("a:B", units="s"), "list"),
         (lambda: configuration([]), "nothing to configure"),
         (lambda: configuration([Parameter("a"), Parameter("a")]), "'a' is defined twice"),
-        (lambda: configuration(["a"]), "not str"),
+        (lambda: configuration(["a"]), "not str"),  # type: ignore[list-item]
     ],
 )
 def test_what_no_consumer_could_use_is_refused_with_the_reason(make: object, says: str) -> None:
