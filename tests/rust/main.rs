@@ -3,6 +3,7 @@
 
 mod groups;
 mod layouts;
+mod outages;
 mod races;
 mod reading;
 mod sessions;
