@@ -30,6 +30,8 @@ const TICK: Duration = Duration::from_millis(20);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How many events are taken before they are passed on.
 const MOST: usize = 4000;
+/// How long a member's last commit is waited for; librdkafka tries again itself when the consumer goes.
+const LAST_COMMIT: Duration = Duration::from_secs(2);
 /// The inactivity time that holds when none is chosen: of ended sessions; live ones are only warned about.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -242,7 +244,7 @@ impl Feed {
             self.core.queue.fail(error);
         }
         if self.grouped
-            && let Err(error) = self.consumer.commit()
+            && let Err(error) = self.consumer.commit(LAST_COMMIT)
         {
             log::warn!("the group's last offsets were not committed: {error}");
         }
@@ -734,7 +736,7 @@ impl Feed {
     }
 
     fn on_revoked(&mut self, revoked: &[TopicPartition]) -> Result<()> {
-        if let Err(error) = self.consumer.commit() {
+        if let Err(error) = self.consumer.commit(self.client.timeout()) {
             log::warn!("offsets of partitions that the group takes away were not committed: {error}");
         }
         for place in revoked {

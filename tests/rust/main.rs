@@ -5,6 +5,7 @@
 mod embedded;
 mod groups;
 mod layouts;
+mod outages;
 mod races;
 mod reading;
 mod sessions;
