@@ -8,11 +8,13 @@ WHEELS := dist/ci
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/telewire
 
 # One profile for wheel, tests and lints, and one folder of intermediate results for all checkouts of this user: OpenSSL
-# and librdkafka are compiled once. Cargo tells checkouts apart in there; only the results go into each one's own target/.
+# and librdkafka are compiled once. In there all checkouts of telewire share one place, so the build script is told which
+# one this is: changing over builds telewire anew, and nothing of another checkout is taken for this one's.
 CARGO_FLAGS := --profile ci --locked
 ifndef CARGO_TARGET_DIR
 export CARGO_BUILD_BUILD_DIR ?= $(CACHE)/build
 endif
+export TELEWIRE_CHECKOUT := $(CURDIR)
 export CARGO_INCREMENTAL := 0
 # What maturin tells pyo3 about Python: told to every cargo, so that pyo3 is compiled once too.
 export PYO3_PYTHON := $(abspath $(BIN)/python)

@@ -70,7 +70,7 @@ fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     facts.set_item("librdkafka", rdkafka::util::get_rdkafka_version().1)?;
     facts.set_item("librdkafka features", features().unwrap_or_default())?;
     facts.set_item("openssl", openssl())?;
-    facts.set_item("rustc", option_env!("TELEWIRE_RUSTC").unwrap_or("unknown"))?;
+    facts.set_item("rustc", env!("TELEWIRE_RUSTC"))?;
     facts.set_item("profile", if cfg!(debug_assertions) { "debug" } else { "optimised" })?;
     facts.set_item("target", format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS))?;
     Ok(facts)

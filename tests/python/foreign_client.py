@@ -21,6 +21,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from google.protobuf.message import Message as ProtobufMessage
+
 from telewire.protos import open_data_pb2 as od
 
 DEADLINE_S = 30.0
@@ -210,10 +211,7 @@ class ForeignWriter:
         self.flush()
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": uuid.uuid4().hex})
         try:
-            return {
-                f"{topic}:0": watermarks(consumer, topic, 0)[1]
-                for topic in self.topics.own
-            }
+            return {f"{topic}:0": watermarks(consumer, topic, 0)[1] for topic in self.topics.own}
         finally:
             consumer.close()
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import telewire
-from telewire.protos import open_data_pb2 as od
 
+import telewire
 from foreign_client import Record, Topics, classic_topics, content, domain_topics, read_topic
+from telewire.protos import open_data_pb2 as od
 
 START_NS = 1_756_641_600_000_000_001
 INTERVAL_NS = 10_000_000
@@ -190,7 +190,9 @@ def test_end_of_session_tells_the_offsets_behind_the_last_records(written: Writt
     _, end = written.one(written.topics.sessions, "EndOfSession")
     assert end.data_source == written.data_source
     assert end.HasField("termination_time")
-    assert dict(end.topic_partition_offsets) == {f"{topic}:0": len(written.records[topic]) for topic in written.topics.own}
+    assert dict(end.topic_partition_offsets) == {
+        f"{topic}:0": len(written.records[topic]) for topic in written.topics.own
+    }
 
 
 def test_periodic_data_is_found_bit_for_bit(written: Written) -> None:
@@ -261,7 +263,11 @@ def test_configuration_is_the_same_on_every_stream(written: Written) -> None:
 def test_strategy_partition_puts_each_stream_into_its_partition_of_the_main_topic(address: str, domain: str) -> None:
     with (
         telewire.connect(
-            address, layout="domain", domain=domain, strategy="partition", partition_mappings={"Chassis": 2, "Engine": 1}
+            address,
+            layout="domain",
+            domain=domain,
+            strategy="partition",
+            partition_mappings={"Chassis": 2, "Engine": 1},
         ) as client,
         client.create_session("CarA") as session,
     ):
@@ -284,7 +290,10 @@ def names_of(written: Written, data_format: Any) -> list[str]:
         return list(data_format.parameter_identifiers.parameter_identifiers)
     for record in written.of(written.topics.essentials, "DataFormatDefinition"):
         definition: Any = content(record)
-        if definition.type == od.DATA_FORMAT_TYPE_PARAMETER and definition.identifier == data_format.data_format_identifier:
+        if (
+            definition.type == od.DATA_FORMAT_TYPE_PARAMETER
+            and definition.identifier == data_format.data_format_identifier
+        ):
             return list(definition.parameter_identifiers.parameter_identifiers)
     raise AssertionError(f"nobody defined {data_format}")
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import telewire
-from telewire.protos import open_data_pb2 as od
 
+import telewire
 from foreign_client import DEADLINE_S, ForeignWriter, Topics, classic_topics, create_topics, domain_topics
 from processes import wait_until
+from telewire.protos import open_data_pb2 as od
 
 START_NS = 1_756_641_600_000_000_001
 INTERVAL_NS = 16_666_666

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 import telewire
 
 with warnings.catch_warnings():
@@ -124,9 +125,7 @@ def test_quixstreams_finds_names_times_values_and_status_of_our_samples(
 
 
 @pytest.mark.timeout(120)
-def test_quixstreams_filters_our_parameters_by_name(
-    app: Application, domain: str, key: str, definitions: Any
-) -> None:
+def test_quixstreams_filters_our_parameters_by_name(app: Application, domain: str, key: str, definitions: Any) -> None:
     signals = FIAOpenDataDeserializer(
         filter={"types": ["PeriodicData", "EndOfSession"], "signals": ["gLat:Chassis"]},
         build_table=["parameter_identifier", "value", "session_key", "is_essential"],
