@@ -57,6 +57,14 @@ pub fn duration_to_proto(ns: i64) -> prost_types::Duration {
     prost_types::Duration { seconds: ns / NS_PER_SECOND as i64, nanos: (ns % NS_PER_SECOND as i64) as i32 }
 }
 
+/// The moment after this time; one that is too long to be counted is as good as never.
+#[must_use]
+pub fn after(timeout: Duration) -> std::time::Instant {
+    const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    let now = std::time::Instant::now();
+    now.checked_add(timeout).unwrap_or(now + A_YEAR)
+}
+
 /// Splits a wait into slices so that the waiter can look at a flag in between; `None` when the time is over.
 #[must_use]
 pub fn slice(deadline: std::time::Instant, longest: Duration) -> Option<Duration> {

@@ -102,6 +102,8 @@ impl Admin {
     fn fetch_topics(&self, wait: Duration) -> std::result::Result<Topics, KafkaError> {
         self.listen(Duration::ZERO);
         let metadata = self.client.fetch_metadata(None, wait)?;
+        // A broker answered: what went wrong before explains nothing that comes later.
+        self.client.client().context().forget();
         let topics: BTreeMap<String, i32> = metadata
             .topics()
             .iter()

@@ -14,12 +14,12 @@ use rdkafka::ClientContext as _;
 use rdkafka::bindings as rdk;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, RebalanceProtocol};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::TopicPartition;
-use super::admin::{creation_error, kafka_error};
+use super::admin::{code_error, creation_error, kafka_error};
 use super::config::Settings;
 use super::context::Context;
 use crate::error::{Error, Result};
@@ -103,7 +103,7 @@ unsafe impl Sync for Queue {}
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        // SAFETY: the pointer came from rd_kafka_queue_get_consumer, is not null, and is destroyed once.
+        // SAFETY: the pointer came from librdkafka with a reference of our own, is not null, and is destroyed once.
         unsafe { rdk::rd_kafka_queue_destroy(self.0) }
     }
 }
@@ -276,17 +276,31 @@ impl Consumer {
             .map_err(|error| kafka_error(format!("storing the offset of {place}"), &error))
     }
 
-    /// Commits what is stored, and waits for it.
+    /// Commits what is stored, and waits for the answer. librdkafka's own wait takes as long as the session time-out
+    /// when the coordinator is away, whatever the caller's deadline.
     ///
     /// # Errors
+    /// [`Error::Timeout`] when there is no answer in this time; librdkafka goes on trying for a while.
     /// [`Error::Kafka`] when the coordinator refuses.
-    pub fn commit(&self) -> Result<()> {
-        use rdkafka::consumer::CommitMode;
-        match self.inner.commit_consumer_state(CommitMode::Sync) {
-            Ok(()) => Ok(()),
-            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NoOffset) => Ok(()),
-            Err(error) => Err(kafka_error("committing offsets".into(), &error)),
+    pub fn commit(&self, timeout: Duration) -> Result<()> {
+        let failed = |code: RDKafkaRespErr| match code {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR | RDKafkaRespErr::RD_KAFKA_RESP_ERR__NO_OFFSET => Ok(()),
+            code => Err(code_error("committing offsets".into(), code.into())),
+        };
+        let client = self.inner.client().native_ptr();
+        // SAFETY: the handle is valid while self lives; the new queue is released by Queue::drop.
+        let answers = Queue(unsafe { rdk::rd_kafka_queue_new(client) });
+        // SAFETY: both handles are valid; a null list means what is stored, and no callback means an event on the queue.
+        failed(unsafe { rdk::rd_kafka_commit_queue(client, std::ptr::null(), answers.0, None, std::ptr::null_mut()) })?;
+        let wait = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the queue is valid; the event, if any, is released by EventPtr::drop.
+        let event = unsafe { rdk::rd_kafka_queue_poll(answers.0, wait) };
+        if event.is_null() {
+            return Err(Error::Timeout { what: "committing the group's offsets".into(), waited: timeout });
         }
+        let event = EventPtr(event);
+        // SAFETY: the event is valid until EventPtr is dropped.
+        failed(unsafe { rdk::rd_kafka_event_error(event.0) })
     }
 
     /// Waits up to `timeout` for the first event, then takes what is there, at most `most` events. Returns how many.

@@ -33,6 +33,10 @@ impl Context {
         self.problem.lock().clone()
     }
 
+    pub(crate) fn forget(&self) {
+        *self.problem.lock() = None;
+    }
+
     fn remember(&self, text: &str) {
         let refused =
             ["SSL handshake failed", "SASL", "Authentication", "authentication", "possibly connecting to SSL"]

@@ -17,6 +17,7 @@ use super::admin::{creation_error, kafka_error};
 use super::config::Settings;
 use super::context::Context;
 use crate::error::{Error, Result};
+use crate::time::after;
 
 /// The number of a write; outcomes name it.
 pub type Ticket = u64;
@@ -124,7 +125,7 @@ impl Ledger {
 
     /// Waits until everything written before now is settled, or the deadline.
     fn wait(&self, timeout: Duration) {
-        let deadline = Instant::now() + timeout;
+        let deadline = after(timeout);
         let before = std::mem::take(&mut *self.epoch.lock());
         let mut state = self.state.lock();
         state.open.push(before);
@@ -360,9 +361,6 @@ impl Outbox {
         patience: Duration,
         waiter: Option<crossbeam_channel::Sender<Outcome>>,
     ) -> Result<Ticket> {
-        if self.closed.load(Ordering::Acquire) {
-            return Err(Error::Closed("the client of this writer".into()));
-        }
         let size = payload.len() + key.len();
         if size > self.limit {
             let topic = targets.first().map_or_else(String::new, |target| target.topic.to_string());
@@ -371,6 +369,11 @@ impl Outbox {
         let ticket = self.next.fetch_add(1, Ordering::Relaxed);
         let twin = (targets.len() > 1).then(|| Arc::new(Mutex::new(None)));
         let epoch = self.ledger.enter(payload.len());
+        // Looked at after the packet was counted in: either the closing flush waits for it, or it is refused here.
+        if self.closed.load(Ordering::Acquire) {
+            self.ledger.leave(payload.len(), &epoch);
+            return Err(Error::Closed("the client of this writer".into()));
+        }
         for (index, target) in targets.iter().enumerate() {
             let delivery =
                 Box::new(Delivery { ticket, twin: twin.clone(), epoch: epoch.clone(), waiter: waiter.clone() });
@@ -416,7 +419,10 @@ impl Outbox {
                             back.delivery_opaque,
                         ));
                     }
-                    if begin.elapsed() >= patience || self.closed.load(Ordering::Acquire) {
+                    if self.closed.load(Ordering::Acquire) {
+                        return Err((Error::Closed("the client of this writer".into()), back.delivery_opaque));
+                    }
+                    if begin.elapsed() >= patience {
                         let hint = "the broker takes packets more slowly than they are written, or is not reachable";
                         return Err((Error::QueueFull { waited: patience, hint: hint.into() }, back.delivery_opaque));
                     }

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::format::{FormatInfo, FormatKind, check_identifiers, definition_packet};
 use crate::kafka::{Admin, Outbox, Settings, TopicPartition};
 use crate::session::{self, NewSession, Offsets, SessionChange, SessionInfo};
-use crate::time::now_ns;
+use crate::time::{after, now_ns};
 use crate::topic::{self, Detected, Layout, LayoutKind, NamedStreamForm, Strategy};
 
 /// A connection to a cluster. Clones are the same client; every call may be made from any thread.
@@ -39,6 +39,8 @@ pub(crate) struct Inner {
     readers: Mutex<Vec<Weak<ReaderCore>>>,
     /// One registration of a format at a time, so that a process never defines a list twice.
     formats: Mutex<()>,
+    /// One change of a session's information at a time: each writes the whole of it, on top of what it read before.
+    updates: Mutex<()>,
     pub(crate) timeout: Duration,
     quiet: Duration,
     closed: AtomicBool,
@@ -95,6 +97,7 @@ impl Client {
                 sender: Mutex::new(None),
                 readers: Mutex::default(),
                 formats: Mutex::default(),
+                updates: Mutex::default(),
                 timeout: options.timeout,
                 quiet: options.quiet,
                 closed: AtomicBool::new(false),
@@ -128,7 +131,7 @@ impl Client {
     }
 
     /// A reader on an empty cluster looks again: the first writer may have chosen another layout than the default.
-    fn look_for_layout(&self) -> Result<()> {
+    pub(crate) fn look_for_layout(&self) -> Result<()> {
         if self.inner.layout_known.load(Ordering::Acquire) {
             return Ok(());
         }
@@ -209,6 +212,8 @@ impl Client {
     pub(crate) fn sender(&self) -> Result<Arc<Sender>> {
         self.open()?;
         let mut sender = self.inner.sender.lock();
+        // Looked at again under the lock that `close` takes: a producer that it does not see would never be closed.
+        self.open()?;
         if let Some(sender) = sender.as_ref() {
             return Ok(sender.clone());
         }
@@ -307,16 +312,17 @@ impl Client {
     }
 
     fn update(&self, key: &str, change: impl FnOnce(&mut SessionInfo)) -> Result<Arc<SessionInfo>> {
+        let _one_at_a_time = self.inner.updates.lock();
         let before = self.session(key)?;
-        let mut after = (*before).clone();
-        change(&mut after);
-        if after == *before {
+        let mut changed = (*before).clone();
+        change(&mut changed);
+        if changed == *before {
             return Ok(before);
         }
         if before.ended {
             log::warn!("session '{key}' has ended; its information is changed all the same");
         }
-        self.sender()?.record_session("updating a session", key, &session::session_info_packet(&after))?;
+        self.sender()?.record_session("updating a session", key, &session::session_info_packet(&changed))?;
         self.session(key)
     }
 
@@ -503,9 +509,13 @@ impl Client {
         self.open()?;
         self.look_for_layout()?;
         let reader = Reader::start(self.clone(), options)?;
-        let mut readers = self.inner.readers.lock();
-        readers.retain(|known| known.strong_count() > 0);
-        readers.push(reader.downgrade());
+        {
+            let mut readers = self.inner.readers.lock();
+            readers.retain(|known| known.strong_count() > 0);
+            readers.push(reader.downgrade());
+        }
+        // A `close` meanwhile may have missed it; dropping the reader closes it.
+        self.open()?;
         Ok(reader)
     }
 
@@ -517,10 +527,11 @@ impl Client {
         if self.inner.closed.swap(true, Ordering::AcqRel) {
             return Ok(Flushed::default());
         }
-        let end = Instant::now() + deadline;
+        let end = after(deadline);
         let left = || end.saturating_duration_since(Instant::now());
         let mut report = Flushed::default();
-        if let Some(sender) = self.inner.sender.lock().take() {
+        let sender = self.inner.sender.lock().take();
+        if let Some(sender) = sender {
             let (delivered, failed, pending) = sender.outbox.close(left());
             report = Flushed { delivered, failed, left: pending };
         }

@@ -18,6 +18,7 @@ use crate::kafka::consumer::Message;
 use crate::kafka::{Admin, Consumer, Event, Settings, Start, TopicPartition};
 use crate::packet::{Envelope, PacketType};
 use crate::session::{Record, SessionChange, SessionInfo, SessionTable};
+use crate::time::after;
 use crate::topic::Layout;
 
 /// How often the follower looks for a session-info topic that is not there yet.
@@ -117,7 +118,7 @@ impl Directory {
             self.shared.follow(&place, low, role)?;
             ends.push((place, high));
         }
-        let deadline = Instant::now() + self.timeout;
+        let deadline = after(self.timeout);
         let mut state = self.shared.state.lock();
         loop {
             if self.shared.stop.load(Ordering::Acquire) {
@@ -155,16 +156,31 @@ impl Directory {
 
     /// The sessions known now, and every change from now on, without a gap in between.
     pub(crate) fn watch(&self) -> (Vec<Arc<SessionInfo>>, Receiver<SessionChange>) {
-        let (sender, receiver) = crossbeam_channel::unbounded();
         let mut state = self.shared.state.lock();
-        state.watchers.push(sender);
-        (state.sessions.all(), receiver)
+        (state.sessions.all(), self.subscribe(&mut state))
+    }
+
+    /// [`Directory::watch`] for several at once: all start from the same moment.
+    pub(crate) fn watch_together(&self, count: usize) -> Vec<(Vec<Arc<SessionInfo>>, Receiver<SessionChange>)> {
+        let mut state = self.shared.state.lock();
+        let sessions = state.sessions.all();
+        (0..count).map(|_| (sessions.clone(), self.subscribe(&mut state))).collect()
+    }
+
+    /// After the end of the directory, the receiver is cut off at once.
+    fn subscribe(&self, state: &mut State) -> Receiver<SessionChange> {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        if !self.shared.stop.load(Ordering::Acquire) {
+            state.watchers.push(sender);
+        }
+        receiver
     }
 
     pub(crate) fn close(&self, deadline: Duration) {
         self.shared.stop.store(true, Ordering::Release);
-        self.shared.changed.notify_all();
+        // Under the lock, so that a waiter that has just looked at `stop` is not missed.
         self.shared.state.lock().watchers.clear();
+        self.shared.changed.notify_all();
         if let Some(thread) = self.thread.lock().take() {
             join(thread, deadline);
         }
@@ -177,7 +193,7 @@ pub(crate) fn join(thread: JoinHandle<()>, deadline: Duration) -> bool {
         return true; // Closed from inside itself: it ends when its caller returns.
     }
     let name = thread.thread().name().unwrap_or("a thread").to_string();
-    let end = Instant::now() + deadline;
+    let end = after(deadline);
     while !thread.is_finished() {
         if Instant::now() >= end {
             log::error!("{name} did not end within {} s and is left behind", deadline.as_secs_f64());

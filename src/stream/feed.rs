@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::client::Client;
 use super::options::{Inactivity, LiveStart, ReadOptions};
@@ -30,6 +30,8 @@ const TICK: Duration = Duration::from_millis(20);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How many events are taken before they are passed on.
 const MOST: usize = 4000;
+/// How long a member's last commit is waited for; librdkafka tries again itself when the consumer goes.
+const LAST_COMMIT: Duration = Duration::from_secs(2);
 /// The inactivity time that holds when none is chosen: of ended sessions; live ones are only warned about.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -88,10 +90,27 @@ struct Active {
     taken: HashSet<TopicPartition>,
     streams: BTreeMap<Arc<str>, StreamState>,
     was_live: bool,
-    at_edge: bool,
+    /// At the leading edge: where each partition that existed then ended when the session was taken up.
+    edges: HashMap<TopicPartition, i64>,
     ends_known: bool,
+    /// Completed, and kept because the group may still give us a partition with the rest of it.
+    done: bool,
     last: Instant,
     warned: bool,
+}
+
+/// Says that a feed has nothing more to give, however its thread ends.
+struct Finished(Arc<ReaderCore>);
+
+impl Drop for Finished {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0
+                .queue
+                .fail(Error::Invalid("the reader's thread ended by a panic; this is a defect of telewire".into()));
+        }
+        self.0.queue.finish();
+    }
 }
 
 pub(crate) struct Feed {
@@ -119,8 +138,12 @@ pub(crate) struct Feed {
     failure: Option<Error>,
     /// A session that was asked for by key has been read.
     named_done: bool,
-    /// Until the sessions found at the start are taken up, they count as "already live".
-    starting: bool,
+    /// Sessions found at the start, until they are taken up: only those are "already live".
+    early: HashSet<String>,
+    /// Associations that were passed on, by the keys of both sessions.
+    associated: HashSet<(String, String)>,
+    /// The group has given us our share, perhaps an empty one.
+    joined: bool,
 }
 
 impl Feed {
@@ -130,9 +153,8 @@ impl Feed {
         options: Arc<ReadOptions>,
         pattern: Pattern,
         scope: Scope,
+        (sessions, changes): (Vec<Arc<SessionInfo>>, Receiver<SessionChange>),
     ) -> Result<Self> {
-        client.refresh_sessions()?;
-        let (sessions, changes) = client.inner.directory.watch();
         let grouped = !options.group_id.is_empty();
         let group = grouped.then_some(options.group_id.as_str());
         let consumer = Arc::new(Consumer::new(&client.inner.settings, group)?);
@@ -163,9 +185,12 @@ impl Feed {
             out: Vec::new(),
             failure: None,
             named_done: false,
-            starting: true,
+            early: HashSet::new(),
+            associated: HashSet::new(),
+            joined: false,
         };
         feed.waiting = sessions.into_iter().filter(|info| feed.selects(info)).collect();
+        feed.early = feed.waiting.iter().map(|info| info.key.clone()).collect();
         feed.check_named()?;
         Ok(feed)
     }
@@ -173,7 +198,10 @@ impl Feed {
     /// A session asked for by its key that can never be read like this is said at once.
     fn check_named(&self) -> Result<()> {
         let Some(key) = self.options.session_key.as_deref() else { return Ok(()) };
-        let Some(info) = self.client.inner.directory.session(key) else { return Ok(()) };
+        let Some(info) = self.client.inner.directory.session(key) else {
+            log::warn!("session '{}' does not exist yet: waiting for it", Printable(key));
+            return Ok(());
+        };
         if self.options.data_source.as_deref().is_some_and(|name| name != info.data_source) {
             return Err(Error::UnknownSession { key: key.into(), data_source: self.options.data_source.clone() });
         }
@@ -207,17 +235,19 @@ impl Feed {
     }
 
     pub(crate) fn run(mut self) {
-        if let Err(error) = self.work() {
+        // Also when this thread panics: whoever waits for items must not wait for ever.
+        let _finished = Finished(self.core.clone());
+        let outcome = self.work();
+        self.pass_on();
+        if let Err(error) = outcome {
             log::error!("reading ended: {error}");
             self.core.queue.fail(error);
         }
-        self.pass_on();
         if self.grouped
-            && let Err(error) = self.consumer.commit()
+            && let Err(error) = self.consumer.commit(LAST_COMMIT)
         {
             log::warn!("the group's last offsets were not committed: {error}");
         }
-        self.core.queue.finish();
     }
 
     fn stopped(&self) -> bool {
@@ -272,8 +302,11 @@ impl Feed {
         }
         if self.sessions.is_empty() && !self.grouped {
             // Nothing is assigned: wait for news of sessions instead.
-            if let Ok(change) = self.changes.recv_timeout(TICK) {
-                self.on_change(change);
+            match self.changes.recv_timeout(TICK) {
+                Ok(change) => self.on_change(change),
+                Err(RecvTimeoutError::Timeout) => {}
+                // The client was closed: no session will ever come.
+                Err(RecvTimeoutError::Disconnected) => self.core.stop.store(true, Ordering::Release),
             }
             return;
         }
@@ -331,7 +364,6 @@ impl Feed {
                 return Ok(());
             }
         }
-        self.starting = false;
         Ok(())
     }
 
@@ -352,22 +384,42 @@ impl Feed {
             taken: HashSet::new(),
             streams: BTreeMap::new(),
             was_live,
-            at_edge: was_live && self.starting && self.options.live_start == LiveStart::LeadingEdge,
+            edges: HashMap::new(),
             ends_known: false,
+            done: false,
             last: self.now,
             warned: false,
             info: info.clone(),
         };
+        if was_live && self.early.contains(&info.key) && self.options.live_start == LiveStart::LeadingEdge {
+            // Also of partitions that the group has not given us yet: the edge is now, not when it does.
+            for (place, _) in places(&self.client.layout(), &topics, &self.options, &info.data_source, Some(&info))? {
+                let (_, high) = self.client.inner.admin.watermarks(&place)?;
+                active.edges.insert(place, high);
+            }
+        }
         let starts = self.starts(&active, &topics)?;
+        if let Err(error) = self.add(&mut active, starts) {
+            // It is tried again from the start; nothing of this try may stay.
+            self.give_back(active);
+            return Err(error);
+        }
+        self.early.remove(&info.key);
         self.out.push(Item::SessionStarted(info.clone()));
         for key in &info.associates {
             if let Some(associate) = self.client.inner.directory.session(key) {
-                self.out.push(Item::Associated { main: info.clone(), associate });
+                self.pass_on_association(info.clone(), associate);
             }
         }
-        self.add(&mut active, starts)?;
         self.sessions.insert(info.key.clone(), active);
         Ok(())
+    }
+
+    /// Once for each pair: an association may be there at the start and among the changes too.
+    fn pass_on_association(&mut self, main: Arc<SessionInfo>, associate: Arc<SessionInfo>) {
+        if self.associated.insert((main.key.clone(), associate.key.clone())) {
+            self.out.push(Item::Associated { main, associate });
+        }
     }
 
     /// Where to begin with each of a session's partitions that is not taken yet.
@@ -383,8 +435,8 @@ impl Feed {
             let (low, high) = admin.watermarks(&place)?;
             let recorded = info.start_offsets.get(&(place.topic.clone(), place.partition)).copied();
             let mut start = recorded.unwrap_or(0);
-            if active.at_edge {
-                start = high;
+            if let Some(edge) = active.edges.get(&place) {
+                start = *edge;
             } else if let Some(from_ns) = self.options.from_ns {
                 let ms = i64::try_from(from_ns.div_ceil(1_000_000)).unwrap_or(i64::MAX);
                 start = start.max(admin.offset_at(&place, ms)?);
@@ -421,7 +473,11 @@ impl Feed {
             if let Some(part) = self.parts.get_mut(slot) {
                 part.users += 1;
                 let next = start.max(part.resumed_at.unwrap_or(0));
-                active.places.insert(slot, Place { stream: stream.clone(), next, captured: high, end: None });
+                let end = active.ends_known.then(|| {
+                    let key = (place.topic.clone(), place.partition);
+                    active.info.end_offsets.get(&key).map_or(high, |end| (*end).min(high))
+                });
+                active.places.insert(slot, Place { stream: stream.clone(), next, captured: high, end });
             }
             active.streams.entry(stream).or_default();
             active.taken.insert(place);
@@ -481,6 +537,11 @@ impl Feed {
         if self.options.session_key.as_deref() == Some(key) {
             self.named_done = true;
         }
+        self.give_back(active);
+    }
+
+    /// Stops reading the partitions that only this session needed.
+    fn give_back(&mut self, active: Active) {
         for slot in active.places.into_keys() {
             let Some(part) = self.parts.get_mut(slot) else { continue };
             part.users -= 1;
@@ -502,8 +563,11 @@ impl Feed {
             }
             SessionChange::Updated(info) => {
                 if let Some(active) = self.sessions.get_mut(&info.key) {
-                    active.info = info.clone();
-                    self.out.push(Item::SessionUpdated(info));
+                    // What was known when the session was taken up may have contained this change.
+                    if active.info != info {
+                        active.info = info.clone();
+                        self.out.push(Item::SessionUpdated(info));
+                    }
                 } else if self.scope != Scope::Historic && self.selects(&info) {
                     // The identifier may match the pattern only now.
                     self.waiting.push_back(info);
@@ -517,7 +581,7 @@ impl Feed {
             }
             SessionChange::Associated { main, associate } => {
                 if self.sessions.contains_key(&main.key) || self.sessions.contains_key(&associate.key) {
-                    self.out.push(Item::Associated { main, associate });
+                    self.pass_on_association(main, associate);
                 }
             }
         }
@@ -529,6 +593,9 @@ impl Feed {
             return;
         }
         self.looked = self.now;
+        if let Err(error) = self.client.look_for_layout() {
+            log::debug!("the layout is not known yet: {error}");
+        }
         let live = self.sessions.values().any(|active| !active.info.ended);
         if !live && !self.grouped {
             return;
@@ -537,21 +604,23 @@ impl Feed {
         if self.grouped {
             self.subscribe(&topics);
         }
-        let keys: Vec<String> = self.sessions.keys().cloned().collect();
+        let open = self.sessions.iter().filter(|(_, active)| !active.done);
+        let keys: Vec<String> = open.map(|(key, _)| key.clone()).collect();
         for key in keys {
             self.add_new_places(&key, &topics);
         }
     }
 
-    fn add_new_places(&mut self, key: &str, topics: &Topics) {
-        let Some(mut active) = self.sessions.remove(key) else { return };
-        // A stream that appears later is read from its beginning, also at the leading edge.
-        active.at_edge = false;
+    /// Takes up the session's partitions that are not read yet; true when that succeeded. A stream that appears later is
+    /// read from its beginning, also at the leading edge.
+    fn add_new_places(&mut self, key: &str, topics: &Topics) -> bool {
+        let Some(mut active) = self.sessions.remove(key) else { return true };
         let added = self.starts(&active, topics).and_then(|starts| self.add(&mut active, starts));
-        if let Err(error) = added {
+        if let Err(error) = &added {
             log::warn!("new streams of session '{}' cannot be read yet: {error}", Printable(key));
         }
         self.sessions.insert(key.to_string(), active);
+        added.is_ok()
     }
 
     // ---- Groups ----
@@ -572,10 +641,10 @@ impl Feed {
         }
     }
 
-    fn on_assigned(&mut self, assigned: &[TopicPartition]) -> Result<()> {
-        let timeout = self.client.timeout();
-        let stored = self.consumer.committed(assigned, timeout)?;
-        let admin = self.client.inner.admin.clone();
+    /// Where the group left off in each partition, none where it has stored nothing.
+    fn stored_starts(&self, assigned: &[TopicPartition]) -> Result<Vec<(Start, Option<i64>)>> {
+        let stored = self.consumer.committed(assigned, self.client.timeout())?;
+        let admin = &self.client.inner.admin;
         let mut starts = Vec::new();
         for (place, stored) in stored {
             let (low, high) = admin.watermarks(&place)?;
@@ -594,8 +663,22 @@ impl Feed {
             let resumed = stored.map(|_| start);
             starts.push((Start { place, offset: start }, resumed));
         }
-        let list: Vec<Start> = starts.iter().map(|(start, _)| start.clone()).collect();
-        let mut begin = list.clone();
+        Ok(starts)
+    }
+
+    fn on_assigned(&mut self, assigned: &[TopicPartition]) -> Result<()> {
+        let starts = loop {
+            match self.stored_starts(assigned) {
+                Ok(starts) => break starts,
+                // Groups are rebalanced when brokers come and go: just then, a question may stay unanswered.
+                Err(error) if matches!(error.kind(), ErrorKind::Kafka | ErrorKind::Timeout) && !self.stopped() => {
+                    log::warn!("the group's partitions cannot be read yet: {error}");
+                    self.core.queue.wait_for_close(LOOK_AGAIN);
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        let mut begin: Vec<Start> = starts.iter().map(|(start, _)| start.clone()).collect();
         for (start, (_, resumed)) in begin.iter_mut().zip(&starts) {
             if resumed.is_none() {
                 start.offset = self.earliest_wanted(&start.place).unwrap_or(start.offset).min(start.offset);
@@ -605,10 +688,17 @@ impl Feed {
         for (start, (_, resumed)) in begin.into_iter().zip(starts) {
             self.open_slot(start.place, start.offset, resumed);
         }
-        let topics = admin.topics(Duration::from_secs(1))?;
-        let keys: Vec<String> = self.sessions.keys().cloned().collect();
-        for key in keys {
-            self.add_new_places(&key, &topics);
+        self.joined = true;
+        self.take_up_missed(assigned);
+        match self.client.inner.admin.topics(Duration::from_secs(1)) {
+            Ok(topics) => {
+                let keys: Vec<String> = self.sessions.keys().cloned().collect();
+                for key in keys {
+                    self.add_new_places(&key, &topics);
+                }
+            }
+            // The next look for streams does it.
+            Err(error) => log::warn!("{error}"),
         }
         if self.paused {
             self.pause(true);
@@ -616,15 +706,37 @@ impl Feed {
         Ok(())
     }
 
+    /// Sessions that ended while no member of the group was there, with records behind what the group has stored.
+    fn take_up_missed(&mut self, assigned: &[TopicPartition]) {
+        for info in self.client.inner.directory.sessions() {
+            let known = self.sessions.contains_key(&info.key) || self.finished.contains(&info.key);
+            if !info.ended || known || !self.matches(&info) {
+                continue;
+            }
+            let missed = assigned.iter().any(|place| {
+                let slot = self.slot(&place.topic, place.partition);
+                let stored = slot.and_then(|slot| self.parts.get(slot)).and_then(|part| part.resumed_at);
+                let end = info.end_offsets.get(&(place.topic.clone(), place.partition));
+                stored.zip(end).is_some_and(|(stored, end)| stored < *end)
+            });
+            if missed {
+                self.waiting.push_back(info);
+            }
+        }
+    }
+
     /// The first offset that a session being read wants from a partition.
     fn earliest_wanted(&self, place: &TopicPartition) -> Option<i64> {
         let key = (place.topic.clone(), place.partition);
-        let from = self.sessions.values().filter(|active| !active.at_edge);
-        from.map(|active| active.info.start_offsets.get(&key).copied().unwrap_or(0)).min()
+        let start = |active: &Active| {
+            let edge = active.edges.get(place).or_else(|| active.info.start_offsets.get(&key));
+            edge.copied().unwrap_or(0)
+        };
+        self.sessions.values().map(start).min()
     }
 
     fn on_revoked(&mut self, revoked: &[TopicPartition]) -> Result<()> {
-        if let Err(error) = self.consumer.commit() {
+        if let Err(error) = self.consumer.commit(self.client.timeout()) {
             log::warn!("offsets of partitions that the group takes away were not committed: {error}");
         }
         for place in revoked {
@@ -677,7 +789,8 @@ impl Feed {
             counters.skipped.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        if message.offset < place.next {
+        // What lies at or beyond the recorded end is not the session's, however much of it was fetched by chance.
+        if message.offset < place.next || place.end.is_some_and(|end| message.offset >= end) {
             return;
         }
         place.next = message.offset + 1;
@@ -722,7 +835,9 @@ impl Feed {
             // Somebody has yet to take what came: that is no silence.
             self.sessions.values_mut().for_each(|active| active.last = self.now);
         }
-        let keys: Vec<String> = self.sessions.keys().cloned().collect();
+        let silence = self.options.inactivity != Inactivity::Never;
+        let open = self.sessions.iter().filter(|(_, active)| !active.done && (silence || active.info.ended));
+        let keys: Vec<String> = open.map(|(key, _)| key.clone()).collect();
         for key in keys {
             self.learn_ends(&key);
             if self.by_offsets(&key) {
@@ -743,7 +858,11 @@ impl Feed {
         let admin = self.client.inner.admin.clone();
         if was_live {
             let Some(topics) = admin.glance(Duration::from_millis(1000)) else { return };
-            self.add_new_places(key, &topics);
+            if !self.add_new_places(key, &topics) {
+                // Without its last streams it must not count as complete.
+                self.retry_at = self.now + LOOK_AGAIN;
+                return;
+            }
         }
         let Some(active) = self.sessions.get_mut(key) else { return };
         let parts = &self.parts;
@@ -771,7 +890,7 @@ impl Feed {
     /// Reports streams that are complete; true when all are.
     fn by_offsets(&mut self, key: &str) -> bool {
         let Some(active) = self.sessions.get_mut(key) else { return false };
-        if !active.info.ended || !active.ends_known {
+        if !active.info.ended || !active.ends_known || (self.grouped && !self.joined) {
             return false;
         }
         let mut open: HashSet<&Arc<str>> = HashSet::new();
@@ -825,6 +944,13 @@ impl Feed {
             log::warn!("no packet of session '{}' for the inactivity time: taken as complete", Printable(key));
         }
         self.out.push(Item::SessionCompleted { info: active.info.clone(), by });
+        if self.grouped && self.options.session_key.is_none() {
+            // Another member's share of it may come to us yet, when that member leaves.
+            if let Some(active) = self.sessions.get_mut(key) {
+                active.done = true;
+            }
+            return;
+        }
         self.let_go(key);
     }
 }

@@ -1,12 +1,13 @@
 //! The queue between a reader's thread and whoever takes from it: bounded in bytes, told when it is full, never dropping.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
 use super::reader::Item;
 use crate::error::{Error, Result};
+use crate::time::after;
 
 /// What a reader had to give.
 #[derive(Debug)]
@@ -80,7 +81,7 @@ impl Queue {
 
     /// Waits until there is room, at most this long; true when there is.
     pub(crate) fn wait_for_room(&self, timeout: Duration) -> bool {
-        let deadline = Instant::now() + timeout;
+        let deadline = after(timeout);
         let mut state = self.state.lock();
         while self.full(&state) && !state.closed {
             if self.drained.wait_until(&mut state, deadline).timed_out() {
@@ -88,6 +89,13 @@ impl Queue {
             }
         }
         true
+    }
+
+    /// Waits until the queue is closed, at most this long.
+    pub(crate) fn wait_for_close(&self, timeout: Duration) {
+        let deadline = after(timeout);
+        let mut state = self.state.lock();
+        while !state.closed && !self.drained.wait_until(&mut state, deadline).timed_out() {}
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -126,7 +134,7 @@ impl Queue {
 
     /// Up to `most` items, as soon as there is one.
     pub(crate) fn take(&self, most: usize, timeout: Duration) -> Result<Batch> {
-        let deadline = Instant::now() + timeout;
+        let deadline = after(timeout);
         let mut state = self.state.lock();
         loop {
             if !state.items.is_empty() {

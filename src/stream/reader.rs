@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -16,6 +16,7 @@ use super::queue::{Batch, Queue};
 use crate::error::{Error, Result};
 use crate::kafka::{Consumer, TopicPartition};
 use crate::session::{Pattern, SessionInfo};
+use crate::time::after;
 use crate::topic;
 
 /// A session, as far as each of its packets names it.
@@ -140,6 +141,8 @@ pub(crate) struct ReaderCore {
     pub(crate) counters: Counters,
     /// The consumer of a group, for storing offsets.
     pub(crate) group: Mutex<Option<Arc<Consumer>>>,
+    /// How long a request to the group's coordinator may take.
+    timeout: Duration,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -148,10 +151,20 @@ impl ReaderCore {
         self.stop.store(true, Ordering::Release);
         self.queue.close();
         let threads = std::mem::take(&mut *self.threads.lock());
+        let end = after(deadline);
+        let left = || end.saturating_duration_since(Instant::now()).max(Duration::from_millis(200));
         for thread in threads {
-            join(thread, deadline);
+            join(thread, left());
         }
-        *self.group.lock() = None;
+        let Some(consumer) = self.group.lock().take() else { return };
+        // Leaving a group waits for its coordinator, and that one may be away.
+        let leaving = std::thread::Builder::new().name("telewire-leave".into()).spawn(move || drop(consumer));
+        match leaving {
+            Ok(thread) => {
+                join(thread, left());
+            }
+            Err(error) => log::warn!("leaving the group was not waited for: {error}"),
+        }
     }
 }
 
@@ -187,14 +200,22 @@ impl Reader {
             stop: AtomicBool::new(false),
             counters: Counters::default(),
             group: Mutex::new(None),
+            timeout: client.timeout(),
             threads: Mutex::default(),
         });
         // Everything that can be refused is refused here, before a thread is started.
         let options = Arc::new(options);
+        client.refresh_sessions()?;
+        // One picture for all: a session that ends meanwhile is either history or live, never both or neither.
+        let pictures = client.inner.directory.watch_together(scopes.len());
         let feeds: Result<Vec<Feed>> = scopes
             .iter()
-            .map(|scope| Feed::new(client.clone(), core.clone(), options.clone(), pattern.clone(), *scope))
+            .zip(pictures)
+            .map(|(scope, picture)| {
+                Feed::new(client.clone(), core.clone(), options.clone(), pattern.clone(), *scope, picture)
+            })
             .collect();
+        let reader = Self { core: core.clone() };
         for feed in feeds? {
             let thread = std::thread::Builder::new()
                 .name("telewire-reader".into())
@@ -202,7 +223,7 @@ impl Reader {
                 .map_err(|error| Error::io("starting a reader's thread", &error))?;
             core.threads.lock().push(thread);
         }
-        Ok(Self { core })
+        Ok(reader)
     }
 
     pub(crate) fn downgrade(&self) -> Weak<ReaderCore> {
@@ -240,10 +261,10 @@ impl Reader {
     /// Commits what was stored, and waits for it.
     ///
     /// # Errors
-    /// [`Error::Kafka`] when the coordinator refuses.
+    /// [`Error::Kafka`] when the coordinator refuses, [`Error::Timeout`] when it does not answer in the client's time.
     pub fn commit(&self) -> Result<()> {
         let group = self.core.group.lock().clone();
-        group.map_or(Ok(()), |consumer| consumer.commit())
+        group.map_or(Ok(()), |consumer| consumer.commit(self.core.timeout))
     }
 
     /// Stops reading. What was not taken is given up; a group keeps the offsets that were stored.

@@ -3,7 +3,10 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod embedded;
+mod groups;
 mod layouts;
+mod outages;
+mod races;
 mod reading;
 mod sessions;
 mod support;

@@ -308,6 +308,30 @@ fn a_group_resumes_behind_what_was_handled_and_shares_the_streams() {
 }
 
 #[test]
+fn a_group_reads_what_sessions_wrote_and_ended_while_none_of_its_members_was_there() {
+    let domain = domain();
+    let client = connect(&domain);
+    let packets = client.writer().unwrap();
+    let group = || ReadOptions { group_id: format!("g-{domain}"), ..live("CarA") };
+    let half = client.create_session(&new_session("CarA", "half read")).unwrap();
+    packets.write("CarA", "S", &half.key, &packet(&half.key, "handled", false)).unwrap();
+    let reader = connect(&domain).read(group()).unwrap();
+    let taken = read_packets(&reader, 1);
+    reader.store(&taken[0]).unwrap();
+    reader.close(DEADLINE);
+
+    packets.write("CarA", "S", &half.key, &packet(&half.key, "tail", false)).unwrap();
+    client.end_session(&half.key).unwrap();
+    let whole = client.create_session(&new_session("CarA", "never seen")).unwrap();
+    packets.write("CarA", "S", &whole.key, &packet(&whole.key, "whole", false)).unwrap();
+    client.end_session(&whole.key).unwrap();
+
+    let reader = connect(&domain).read(group()).unwrap();
+    let found: Vec<String> = read_packets(&reader, 2).iter().map(|packet| text(packet).1).collect();
+    assert_eq!(found, ["tail", "whole"]);
+}
+
+#[test]
 fn a_group_id_with_history_or_without_a_data_source_is_refused() {
     let client = connect(&domain());
     for options in [

@@ -73,6 +73,7 @@ def import_file(
     from rich.console import Console
 
     import telewire
+    from telewire.cli import tables
     from telewire.importing import PlanOptions, load, plan, write
     from telewire.importing.times import TimeRule, parse_start
 
@@ -87,13 +88,14 @@ def import_file(
         times=TimeRule(unit=time_unit, zone=time_zone, start_ns=start_ns),  # type: ignore[arg-type]
     )
     found = plan(load(file), options)
-    console = Console(highlight=False, stderr=True)
+    out, console = tables.console(), Console(highlight=False, stderr=True)
     for note in found.notes:
         console.print(f"note: {safe(note)}", markup=False, soft_wrap=True)
     if dry_run:
-        typer.echo(json.dumps(_plan_dict(found), indent=2)) if as_json else Console(highlight=False).print(
-            _plan_table(found)
-        )
+        if as_json:
+            typer.echo(json.dumps(_plan_dict(found), indent=2))
+        else:
+            out.print(_plan_table(found))
         return
     with connect(broker, domain, layout) as client, _bar(console, found) as on_rows:
         written = write(
@@ -108,7 +110,7 @@ def import_file(
     if as_json:
         typer.echo(json.dumps([_written_dict(one) for one in written], indent=2))
     else:
-        Console(highlight=False).print(_written_table(written))
+        out.print(_written_table(written, out.width))
 
 
 @contextmanager
@@ -150,22 +152,19 @@ def _plan_dict(found: Plan) -> dict[str, object]:
 
 
 def _plan_table(found: Plan) -> Table:
-    from rich.table import Table
-    from rich.text import Text
+    from telewire.cli.tables import name_text, table
 
-    table = Table(header_style="bold", box=None, padding=(0, 2, 0, 0))
-    for heading in ("data source", "rows", "parameters", "laps", "data"):
-        table.add_column(heading, justify="right" if heading in {"rows", "parameters", "laps"} else "left")
+    shown = table("data source", "rows", "parameters", "laps", "data", right=("rows", "parameters", "laps"))
     for source in found.sources:
         kind = "rows" if source.interval_ns is None else f"periodic, every {source.interval_ns:,} ns"
-        table.add_row(
-            Text(safe(source.data_source)),
+        shown.add_row(
+            name_text(source.data_source),
             f"{len(source.times_ns):,}",
             str(len(found.parameters)),
             str(len(source.laps)),
             kind,
         )
-    return table
+    return shown
 
 
 def _written_dict(one: Written) -> dict[str, object]:
@@ -180,23 +179,20 @@ def _written_dict(one: Written) -> dict[str, object]:
     }
 
 
-def _written_table(written: list[Written]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
+def _written_table(written: list[Written], width: int) -> Table:
+    from telewire.cli.tables import key_text, name_text, table
 
-    table = Table(header_style="bold", box=None, padding=(0, 2, 0, 0))
-    for heading in ("data source", "identifier", "rows", "packets", "laps", "data", "key"):
-        table.add_column(
-            heading, justify="right" if heading in {"rows", "packets", "laps"} else "left", no_wrap=heading == "key"
-        )
+    shown = table(
+        "data source", "identifier", "rows", "packets", "laps", "data", "key", right=("rows", "packets", "laps")
+    )
     for one in written:
-        table.add_row(
-            Text(safe(one.session.data_source)),
-            Text(safe(one.session.identifier)),
+        shown.add_row(
+            name_text(one.session.data_source),
+            name_text(one.session.identifier),
             f"{one.rows:,}",
             f"{one.packets:,}",
             f"{one.laps:,}",
             one.kind,
-            one.session.key,
+            key_text(one.session.key, width),
         )
-    return table
+    return shown

@@ -11,7 +11,7 @@ import typer
 
 from telewire.cli.exits import reported
 from telewire.cli.options import Broker, Domain, Json, Layout, connect
-from telewire.cli.text import ago, minute, parse_since, safe
+from telewire.cli.text import ago, parse_since, safe
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,9 +50,10 @@ def sessions(
         if as_json:
             _print_json(found, lines=watch)
         else:
-            from rich.console import Console
+            from telewire.cli.tables import console
 
-            Console(highlight=False).print(_table(found, now) if found else "no sessions")
+            out = console()
+            out.print(_table(found, now, out.width) if found else "no sessions")
         if watcher is not None:
             with watcher:
                 for change in watcher:
@@ -88,20 +89,28 @@ def _print_json(found: Sequence[telewire.SessionInfo], *, lines: bool) -> None:
         typer.echo(json.dumps([as_dict(info) for info in found], indent=2))
 
 
-def _table(found: Sequence[telewire.SessionInfo], now: datetime) -> Table:
-    from rich.table import Table
+def _table(found: Sequence[telewire.SessionInfo], now: datetime, width: int) -> Table:
     from rich.text import Text
 
-    table = Table(header_style="bold", box=None, padding=(0, 2, 0, 0))
-    for heading in ("data source", "identifier", "state", "created (UTC)", "ended or last record", "key"):
-        table.add_column(heading, no_wrap=heading == "key", overflow="fold")
+    from telewire.cli.tables import is_narrow, key_text, name_text, table
+
+    narrow = is_narrow(width)
+    time_format = "%m-%d %H:%M" if narrow else "%Y-%m-%d %H:%M:%S"
+    last_heading = "last" if narrow else "ended or last record"
+    shown = table("data source", "identifier", "state", "created (UTC)", last_heading, "key")
     for info in found:
         state = Text("● live", "bold green") if info.live else Text("ended", "grey62")
-        last = f"last record {ago(info.last_record, now)}" if info.live else minute(info.ended)
-        table.add_row(
-            Text(safe(info.data_source)), Text(safe(info.identifier)), state, minute(info.created), last, safe(info.key)
+        silent = ago(info.last_record, now)
+        live_since = silent if narrow else f"last record {silent}"
+        shown.add_row(
+            name_text(info.data_source),
+            name_text(info.identifier),
+            state,
+            f"{info.created:{time_format}}" if info.created else "",
+            live_since if info.live else f"{info.ended:{time_format}}" if info.ended else "",
+            key_text(info.key, width),
         )
-    return table
+    return shown
 
 
 def _change_line(change: telewire.SessionChange, *, as_json: bool) -> str:

@@ -41,11 +41,6 @@ def clock_ns(time_ns: int) -> str:
         return f"{time_ns} ns"
 
 
-def minute(time: datetime | None) -> str:
-    """A moment for a table."""
-    return "" if time is None else f"{time:%Y-%m-%d %H:%M:%S}"
-
-
 def ago(time: datetime | None, now: datetime) -> str:
     """How long ago, roughly."""
     if time is None:

@@ -106,10 +106,7 @@ def test_sessions_lists_live_and_ended_ones(client: telewire.Client, where: list
     assert len(json.loads(run("sessions", *where, "--json", "--limit", "1").stdout)) == 1
     assert len(json.loads(run("sessions", *where, "--json", "--since", "1h").stdout)) == 2
     assert json.loads(run("sessions", *where, "--json", "--since", "2100-01-01").stdout) == []
-    table = subprocess.run(
-        telewire_command("sessions", *where),
-        capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "COLUMNS": "200"},
-    )  # fmt: skip
+    table = run("sessions", *where)
     assert re.search(rf"CarA\s+FP1\s+ended .*{ended}", table.stdout)
     assert re.search(rf"CarB\s+FP2\s+● live .*last record .*{live.key}", table.stdout)
     live.end()
