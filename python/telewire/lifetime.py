@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import logging
-import threading
 import time
 import weakref
 from typing import Final, Protocol
@@ -25,21 +25,24 @@ class Closable(Protocol):
         """Close; may be called again."""
 
 
-_open: weakref.WeakSet[Closable] = weakref.WeakSet()
-_lock = threading.Lock()
+# In the order of making; a broker comes before the clients that use it.
+_open: dict[int, weakref.ref[Closable]] = {}
+_numbers = itertools.count()
 
 
 def keep(thing: Closable) -> None:
     """Close `thing` at exit if it is still there and open."""
-    with _lock:
-        _open.add(thing)
+    number = next(_numbers)
+    _open[number] = weakref.ref(thing, lambda _: _open.pop(number, None))
 
 
 def _close_all() -> None:
     deadline = time.monotonic() + _EXIT_S
-    with _lock:
-        things = list(_open)
-    for thing in things:
+    # Last made, first closed: what clients still hold is delivered while their broker is there.
+    for reference in reversed(list(_open.values())):
+        thing = reference()
+        if thing is None:
+            continue
         try:
             thing.close(max(deadline - time.monotonic(), 0.1))
         except Exception:  # noqa: BLE001 - the other things must be closed too

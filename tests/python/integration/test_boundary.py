@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -156,6 +157,24 @@ def test_the_interpreter_ends_cleanly_with_everything_open(ending: str, code: in
         for number, (ended, said) in enumerate(pool.map(run, range(runs))):
             assert ended == code, f"run {number} ended with {ended}:\n{said}"
             assert "ValueError: wanted" in said if "ValueError" in ending else said == "", f"run {number}: {said}"
+
+
+def test_an_exit_is_quick_and_a_broker_of_the_program_outlives_its_clients(tmp_path: Path, domain: str) -> None:
+    program = """
+        import sys, telewire
+        broker = telewire.Broker(sys.argv[1])
+        client = telewire.connect(broker.address, domain=sys.argv[2], producer={"linger.ms": 500})
+        session = client.create_session("CarA")
+        print(session.key)
+        session.packet("My.Type", b"in the queue at exit")
+    """
+    begin = time.monotonic()
+    key = run_python(program, str(tmp_path), domain).stdout.strip()
+    assert time.monotonic() - begin < 5
+    with telewire.connect(f"embedded://{tmp_path}", domain=domain) as client:
+        client.end_session(key)
+        with client.read(key) as reader:
+            assert b"in the queue at exit" in [packet.content for packet in reader]
 
 
 def test_packets_written_before_an_exit_are_delivered(broker: str, domain: str) -> None:
