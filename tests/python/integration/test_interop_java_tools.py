@@ -108,7 +108,7 @@ def test_kafkas_dump_tool_reads_the_folder_of_an_embedded_broker(tool: Tool, tmp
     by_topic = {path.parent.name.rpartition("-")[0]: path for path in logs}
     assert {"Data.CarA", "Data.CarA.Chassis", "Essential.CarA", "Sys.SessionInfo"} <= by_topic.keys()
     files = ",".join(str(path) for path in by_topic.values())
-    dumped = tool("kafka.tools.DumpLogSegments", "--files", files, "--deep-iteration", "--print-data-log")
+    dumped = tool("org.apache.kafka.tools.DumpLogSegments", "--files", files, "--deep-iteration", "--print-data-log")
     for part in dumped.split("Dumping ")[1:]:
         name = Path(part.splitlines()[0]).parent.name
         topic = name.rpartition("-")[0]

@@ -47,7 +47,7 @@ def key(broker: str, domain: str) -> str:
 
 @pytest.fixture
 def app(broker: str) -> Application:
-    return Application(broker_address=broker, consumer_group=uuid.uuid4().hex, loglevel=None, auto_create_topics=False)
+    return Application(broker_address=broker, consumer_group=uuid.uuid4().hex, loglevel=None, auto_offset_reset="earliest", auto_create_topics=False)
 
 
 @pytest.fixture

@@ -1,0 +1,231 @@
+"""Packets and bytes per second through telewire and through confluent-kafka: the same bytes, the same broker, one run.
+
+Rounds are interleaved and the order within a round alternates, so that whatever else the machine does hits both alike;
+the figure is the median of the paired ratios. See benches/README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import telewire
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from measuring import (
+    DEADLINE_S,
+    Series,
+    delete_topics,
+    kafka_address,
+    machine,
+    new_topic,
+    paired,
+    paired_cpu,
+    save,
+    timed,
+)
+from rich.console import Console
+from rich.table import Table
+from telewire.protos import open_data_pb2 as od
+
+# telewire's defaults, given to confluent-kafka so that both do the same work.
+PRODUCER = {
+    "enable.idempotence": True,
+    "acks": "all",
+    "linger.ms": 20,
+    "batch.size": 1_000_000,
+    "message.max.bytes": 1_000_000,
+    "queue.buffering.max.messages": 2_000_000,
+    "queue.buffering.max.kbytes": 2_097_152,
+}
+STREAM, SOURCE = "Bench", "CarA"
+
+
+def packets(key: str, count: int, samples: int, parameters: int) -> list[bytes]:
+    """Periodic packets of fresh values with the noise of a sensor; zeros would make them shorter."""
+    rng = np.random.default_rng(20_251_121)
+    made: list[bytes] = []
+    for number in range(count):
+        packet = od.PeriodicDataPacket(start_time=10**18 + number * samples * 10**7, interval=10**7)
+        packet.data_format.data_format_identifier = 1
+        for _ in range(parameters):
+            walk = 200 + np.cumsum(rng.normal(size=samples))
+            column = packet.columns.add().double_samples
+            for value in walk.tolist():
+                column.samples.add(value=value, status=od.DATA_STATUS_VALID)
+        made.append(od.Packet(type="PeriodicData", session_key=key, content=packet.SerializeToString()).SerializeToString())
+    return made
+
+
+class Bench:
+    """One cluster and one set of packets."""
+
+    def __init__(self, address: str, options: argparse.Namespace) -> None:
+        self.address = address
+        self.codec = options.compression
+        self.admin = AdminClient({"bootstrap.servers": address})
+        domain = new_topic(self.admin, "bench").replace("-", "")
+        self.client = telewire.connect(
+            address, layout="domain", domain=domain, producer={"compression.type": self.codec}, timeout_s=DEADLINE_S
+        )
+        self.producer = Producer({"bootstrap.servers": address, "compression.type": self.codec, **PRODUCER})
+        self.key = ""
+        self.topic = ""
+        self.payload = packets("0" * 36, options.packets, options.samples, options.parameters)
+        self.series = {
+            name: Series(len(self.payload), sum(map(len, self.payload)))
+            for name in ("write/telewire", "write/confluent-kafka", "read/telewire", "read/confluent-kafka")
+        }
+
+    def round(self, number: int, counts: bool) -> None:
+        """Write with both, then read with both what telewire wrote."""
+        layout = self.client.layout
+        session = self.client.create_session(f"{SOURCE}{number}")
+        self.key, self.topic = session.key, f"{layout.domain}.Data.{SOURCE}{number}.{STREAM}"
+        theirs = new_topic(self.admin, "bench")
+        # Its topic is made here, outside of the measurement, as that of the other.
+        session.stream(STREAM)
+        session.flush(DEADLINE_S)
+        steps: list[tuple[str, Callable[[], None]]] = [
+            ("write/telewire", lambda: self.write_telewire(number)),
+            ("write/confluent-kafka", lambda: self.write_confluent(theirs)),
+        ]
+        self.measure(steps, number, counts)
+        session.end()
+        self.measure([("read/telewire", self.read_telewire), ("read/confluent-kafka", self.read_confluent)], number, counts)
+        delete_topics(self.admin, [theirs, self.topic])
+
+    def measure(self, steps: list[tuple[str, Callable[[], None]]], number: int, counts: bool) -> None:
+        for name, step in steps if number % 2 else reversed(steps):
+            with timed() as timing:
+                step()
+            if counts:
+                self.series[name].rounds.append(timing)
+
+    def write_telewire(self, number: int) -> None:
+        writer = self.client.packet_writer()
+        source, key = f"{SOURCE}{number}", self.key
+        for value in self.payload:
+            writer.write(source, STREAM, key, value)
+        flushed = writer.flush(DEADLINE_S)
+        assert flushed, flushed
+
+    def write_confluent(self, topic: str) -> None:
+        # An outcome per packet, as telewire has it.
+        outcomes = {"delivered": 0}
+
+        def delivered(error: KafkaError | None, _message: Message) -> None:
+            assert error is None, error
+            outcomes["delivered"] += 1
+
+        producer, key = self.producer, self.key
+        for value in self.payload:
+            producer.produce(topic, value, key, partition=0, on_delivery=delivered)
+            producer.poll(0)
+        assert producer.flush(DEADLINE_S) == 0
+        assert outcomes["delivered"] == len(self.payload)
+
+    def read_telewire(self) -> None:
+        read, size = 0, 0
+        with self.client.read(self.key, streams=[STREAM], exclude_main=True) as reader:
+            for batch in reader.batches(1000):
+                for packet in batch:
+                    read += 1
+                    size += len(packet.data)
+        self.check(read, size)
+
+    def read_confluent(self) -> None:
+        consumer = Consumer({"bootstrap.servers": self.address, "group.id": "bench", "enable.auto.commit": False})
+        try:
+            partition = TopicPartition(self.topic, 0, OFFSET_BEGINNING)
+            _, end = consumer.get_watermark_offsets(partition, DEADLINE_S)
+            consumer.assign([partition])
+            read, size = 0, 0
+            while read < end:
+                # It waits until it has as many as were asked for, so the last call asks for the rest only.
+                found = consumer.consume(min(1000, end - read), DEADLINE_S)
+                assert found, f"{read} of {end} records, then nothing for {DEADLINE_S:g} s"
+                for message in found:
+                    read += 1
+                    size += len(message.value())
+            self.check(read, size)
+        finally:
+            consumer.close()
+
+    def check(self, read: int, size: int) -> None:
+        """Both read the same: the packets, and beside them what announces the session and its end."""
+        sent = self.series["read/telewire"]
+        assert sent.packets <= read <= sent.packets + 10, f"{read} records"
+        assert sent.bytes <= size <= sent.bytes + 10_000, f"{size} bytes"
+
+    def close(self) -> None:
+        self.client.close()
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--brokers", help="host:port of Apache Kafka (default: TELEWIRE_TEST_BROKERS)")
+    parser.add_argument("--rounds", type=int, default=15, help="measured rounds")
+    parser.add_argument("--packets", type=int, default=20_000, help="packets per round")
+    parser.add_argument("--samples", type=int, default=20, help="samples of each parameter in a packet")
+    parser.add_argument("--parameters", type=int, default=5, help="parameters in a packet")
+    parser.add_argument("--compression", default="zstd", choices=["none", "gzip", "snappy", "lz4", "zstd"])
+    parser.add_argument("--quick", action="store_true", help="few packets: to see that it runs, not to measure")
+    parser.add_argument("--json", type=Path, help="write all figures into this file")
+    given = parser.parse_args()
+    if given.quick:
+        given.packets = min(given.packets, 500)
+    return given
+
+
+def main() -> int:
+    options = arguments()
+    console = Console()
+    facts = machine()
+    bench = Bench(kafka_address(options.brokers), options)
+    try:
+        # The first rounds warm both clients and the broker's compiler up.
+        warm_up = 0 if options.quick else 2
+        for number in range(warm_up + options.rounds):
+            bench.round(number, counts=number >= warm_up)
+    finally:
+        bench.close()
+    figures: dict[str, Any] = {
+        "bench": "throughput",
+        "rounds": options.rounds,
+        "compression": options.compression,
+        "machine": facts,
+        "series": {name: series.facts() for name, series in bench.series.items()},
+        "ratios": {},
+    }
+    table = Table(title=f"{bench.series['read/telewire'].packets} packets of {len(bench.payload[0])} B, {options.rounds} rounds")
+    for heading in ("", "client", "packets/s", "MB/s", "CPU µs/packet", "times as fast", "part of its CPU"):
+        table.add_column(heading, justify="left" if heading in ("", "client") else "right")
+    for what in ("write", "read"):
+        ours, theirs = bench.series[f"{what}/telewire"], bench.series[f"{what}/confluent-kafka"]
+        speed, cpu = paired(ours, theirs), paired_cpu(ours, theirs)
+        figures["ratios"][what] = {"speed": asdict(speed), "cpu": asdict(cpu)}
+        for client, series, ratios in (("telewire", ours, (str(speed), str(cpu))), ("confluent-kafka", theirs, ("", ""))):
+            rates = series.facts()
+            table.add_row(
+                what,
+                client,
+                f"{rates['packets_per_s']:,.0f}",
+                f"{rates['megabytes_per_s']:,.1f}",
+                f"{rates['cpu_us_per_packet']:.2f}",
+                *ratios,
+            )
+    console.print(table)
+    console.print("Medians of paired ratios, in brackets their quartiles; CPU of this process, not of the broker.")
+    console.print(facts)
+    save(options.json, figures)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
