@@ -276,6 +276,19 @@ impl Consumer {
             .map_err(|error| kafka_error(format!("storing the offset of {place}"), &error))
     }
 
+    /// Goes back behind an offset that was stored or committed before: what follows is to be handled again after a
+    /// restart. Storing alone would not do, because librdkafka commits only what lies further on.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] for a partition that is not ours any more.
+    pub fn take_back(&self, start: &Start) -> Result<()> {
+        use rdkafka::consumer::CommitMode;
+        self.store(&start.place, start.offset)?;
+        self.inner
+            .commit(&offsets(std::slice::from_ref(start))?, CommitMode::Async)
+            .map_err(|error| kafka_error(format!("committing an earlier offset of {}", start.place), &error))
+    }
+
     /// Commits what is stored, and waits for the answer. librdkafka's own wait takes as long as the session time-out
     /// when the coordinator is away, whatever the caller's deadline.
     ///

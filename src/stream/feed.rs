@@ -495,6 +495,7 @@ impl Feed {
         let start = Start { place: part.place.clone(), offset: start };
         if self.grouped {
             self.consumer.seek(&start, Duration::from_secs(5))?;
+            self.core.read_again(&self.consumer, &start, part.position)?;
         } else {
             self.consumer.rewind(&start)?;
         }
@@ -740,6 +741,7 @@ impl Feed {
             log::warn!("offsets of partitions that the group takes away were not committed: {error}");
         }
         for place in revoked {
+            self.core.forget(place);
             let Some(slot) = self.slot(&place.topic, place.partition) else { continue };
             for active in self.sessions.values_mut() {
                 active.places.remove(&slot);

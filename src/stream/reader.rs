@@ -1,5 +1,6 @@
 //! The reader: packets of sessions in order, and everything that happens to those sessions.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
@@ -14,7 +15,7 @@ use super::feed::{Feed, Scope};
 use super::options::{ReadOptions, Reading};
 use super::queue::{Batch, Queue};
 use crate::error::{Error, Result};
-use crate::kafka::{Consumer, TopicPartition};
+use crate::kafka::{Consumer, Start, TopicPartition};
 use crate::session::{Pattern, SessionInfo};
 use crate::time::after;
 use crate::topic;
@@ -134,6 +135,16 @@ pub(crate) struct Counters {
     pub(crate) skipped: AtomicU64,
 }
 
+/// How far the packets of a group's partition were handled.
+#[derive(Default)]
+struct Handled {
+    /// What was stored last.
+    stored: Option<i64>,
+    /// The partition is read again from the first offset on, for a session that became known late: until a packet at or
+    /// beyond the second was handled, nothing beyond the first may be stored.
+    again: Option<(i64, i64)>,
+}
+
 /// What the reader's handle and its threads share.
 pub(crate) struct ReaderCore {
     pub(crate) queue: Queue,
@@ -141,12 +152,47 @@ pub(crate) struct ReaderCore {
     pub(crate) counters: Counters,
     /// The consumer of a group, for storing offsets.
     pub(crate) group: Mutex<Option<Arc<Consumer>>>,
+    handled: Mutex<HashMap<TopicPartition, Handled>>,
     /// How long a request to the group's coordinator may take.
     timeout: Duration,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl ReaderCore {
+    /// A group's partition is read again from this offset on; it had been read up to `position`.
+    pub(crate) fn read_again(&self, consumer: &Consumer, start: &Start, position: i64) -> Result<()> {
+        let mut all = self.handled.lock();
+        let handled = all.entry(start.place.clone()).or_default();
+        let (floor, until) = handled.again.unwrap_or((start.offset, position));
+        handled.again = Some((floor.min(start.offset), until.max(position)));
+        if handled.stored.is_some_and(|stored| stored > start.offset) {
+            consumer.take_back(start)?;
+            handled.stored = Some(start.offset);
+        }
+        Ok(())
+    }
+
+    /// A partition that the group took away; whoever has it next keeps its own books.
+    pub(crate) fn forget(&self, place: &TopicPartition) {
+        self.handled.lock().remove(place);
+    }
+
+    fn store(&self, consumer: &Consumer, place: TopicPartition, offset: i64) -> Result<()> {
+        let mut all = self.handled.lock();
+        let mut next = offset + 1;
+        let again = all.get(&place).and_then(|handled| handled.again);
+        if let Some((floor, until)) = again
+            && offset < until
+        {
+            next = next.min(floor);
+        }
+        consumer.store(&place, next)?;
+        let handled = all.entry(place).or_default();
+        handled.stored = Some(next);
+        handled.again = again.filter(|(_, until)| offset < *until);
+        Ok(())
+    }
+
     pub(crate) fn close(&self, deadline: Duration) {
         self.stop.store(true, Ordering::Release);
         self.queue.close();
@@ -200,6 +246,7 @@ impl Reader {
             stop: AtomicBool::new(false),
             counters: Counters::default(),
             group: Mutex::new(None),
+            handled: Mutex::default(),
             timeout: client.timeout(),
             threads: Mutex::default(),
         });
@@ -253,7 +300,7 @@ impl Reader {
     pub fn store_offset(&self, topic: &str, partition: i32, offset: i64) -> Result<()> {
         let group = self.core.group.lock().clone();
         match group {
-            Some(consumer) => consumer.store(&TopicPartition::new(topic, partition), offset + 1),
+            Some(consumer) => self.core.store(&consumer, TopicPartition::new(topic, partition), offset),
             None => Ok(()),
         }
     }

@@ -109,3 +109,33 @@ fn the_share_of_a_member_that_leaves_is_read_by_the_others_also_after_the_sessio
         }
     }
 }
+
+#[test]
+fn a_session_that_becomes_known_late_is_not_skipped_by_offsets_stored_for_another() {
+    let domain = domain();
+    let client = connect(&domain);
+    let first = client.create_session(&new_session("CarA", "FP1")).unwrap();
+    let packets = client.writer().unwrap();
+    let late = telewire::session::new_session_key();
+    packets.write("CarA", "S", &first.key, &packet(&first.key, "zero", false)).unwrap();
+    packets.write("CarA", "S", &late, &packet(&late, "late", false)).unwrap();
+    packets.write("CarA", "S", &first.key, &packet(&first.key, "two", false)).unwrap();
+    packets.flush(DEADLINE).unwrap().complete(DEADLINE).unwrap();
+    let id = format!("g-{domain}");
+    let reader = connect(&domain).read(group(&id)).unwrap();
+    let taken = read_packets(&reader, 2);
+    reader.store(&taken[1]).unwrap();
+    reader.commit().unwrap();
+    // Now the session that lies between the two becomes known, and is read but not handled.
+    let offsets = telewire::session::Offsets::from_iter([((taken[0].topic.clone(), 0), 1)]);
+    let begin = telewire::session::new_session_packet(&late, &new_session("CarA", "FP2"), &offsets, &client.layout());
+    packets.write_info(&begin, telewire::stream::InfoType::SessionInfo).unwrap();
+    assert_eq!(text(&read_packets(&reader, 1)[0]).1, "late");
+    // Handling the other session's packet once more must not skip it either.
+    reader.store(&taken[1]).unwrap();
+    reader.commit().unwrap();
+    reader.close(DEADLINE);
+    let second = connect(&domain).read(group(&id)).unwrap();
+    let found: Vec<String> = read_packets(&second, 2).iter().map(|packet| text(packet).1).collect();
+    assert_eq!(found, ["late", "two"]);
+}

@@ -163,3 +163,25 @@ fn a_reader_on_an_empty_cluster_finds_the_layout_that_the_first_writer_chose() {
     packets.write("CarA", "", &info.key, &packet(&info.key, "x", false)).unwrap();
     assert_eq!(text(&read_packets(&reader, 1)[0]).1, "x");
 }
+
+#[test]
+fn a_thousand_live_sessions_side_by_side_are_each_read_whole() {
+    let domain = domain();
+    let client = connect(&domain);
+    let packets = client.writer().unwrap();
+    let layout = client.layout();
+    let keys: Vec<String> = (0..1_000).map(|i| format!("session-{i}")).collect();
+    for key in &keys {
+        let begin = telewire::session::new_session_packet(key, &new_session("CarA", key), &Default::default(), &layout);
+        packets.write_info(&begin, telewire::stream::InfoType::SessionInfo).unwrap();
+        packets.write("CarA", "", key, &packet(key, key, false)).unwrap();
+    }
+    packets.flush(DEADLINE).unwrap().complete(DEADLINE).unwrap();
+    let options = ReadOptions { reading: Reading::Live, data_source: Some("CarA".into()), ..ReadOptions::default() };
+    let reader = connect(&domain).read(options).unwrap();
+    let mut found: Vec<String> = read_packets(&reader, keys.len()).iter().map(|packet| text(packet).1).collect();
+    found.sort();
+    let mut expected = keys;
+    expected.sort();
+    assert_eq!(found, expected);
+}
