@@ -12,6 +12,10 @@
 Times are integers in ns since 1970 (names end in ``_ns``), durations are seconds (names end in ``_s``).
 """
 
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 from telewire._core import build_info
 from telewire._core import version as _version
 from telewire.broker import Broker
@@ -35,6 +39,10 @@ from telewire.packet_writer import Flushed, Outcome, PacketWriter, WriteCounts
 from telewire.reader import ReadCounts, Reader, ReaderEvent
 from telewire.session import Session, Stream
 from telewire.session_info import SessionChange, SessionInfo, SessionWatch
+
+if TYPE_CHECKING:
+    from telewire import aio as aio
+    from telewire import testing as testing
 
 __version__: str = _version()
 
@@ -76,3 +84,10 @@ __all__ = [
     "build_info",
     "connect",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import `telewire.aio` and `telewire.testing` when they are first named, so that others do not pay for them."""
+    if name in ("aio", "testing"):
+        return importlib.import_module(f"telewire.{name}")
+    raise AttributeError(f"module 'telewire' has no attribute {name!r}")

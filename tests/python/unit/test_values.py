@@ -75,5 +75,12 @@ def test_the_version_and_the_build_are_told() -> None:
     assert facts["librdkafka"].startswith("2.")
 
 
+def test_asyncio_and_testing_need_no_import_of_their_own() -> None:
+    assert callable(telewire.aio.connect)
+    assert callable(telewire.testing.broker)
+    with pytest.raises(AttributeError, match="no_such_name"):
+        telewire.no_such_name  # noqa: B018
+
+
 def test_a_utc_offset_is_a_timedelta() -> None:
     assert SessionInfo("k", "d").utc_offset == timedelta(0)
