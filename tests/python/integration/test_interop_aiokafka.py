@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
-import telewire
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+import telewire
 from telewire.protos import open_data_pb2 as od
 
 DEADLINE_S = 40.0
@@ -94,11 +95,13 @@ async def test_two_aiokafka_consumers_share_the_partitions_and_a_third_resumes(b
         async with consumer(broker, topic, group=group) as one, consumer(broker, topic, group=group) as two:
             while len(one.assignment()) != 2 or len(two.assignment()) != 2:
                 # Rebalancing happens in the background, but only as long as somebody fetches.
-                await asyncio.gather(one.getmany(timeout_ms=50, max_records=1), two.getmany(timeout_ms=50, max_records=1))
+                await asyncio.gather(
+                    one.getmany(timeout_ms=50, max_records=1), two.getmany(timeout_ms=50, max_records=1)
+                )
             assert one.assignment() | two.assignment() == {TopicPartition(topic, n) for n in range(4)}
             assert not one.assignment() & two.assignment()
             for client in (one, two):
-                await client.commit({partition: 25 for partition in client.assignment()})
+                await client.commit(dict.fromkeys(client.assignment(), 25))
         async with consumer(broker, topic, group=group) as third:
             rest: list[ConsumerRecord] = [await third.getone() for _ in range(100)]
             assert {record.offset for record in rest} == set(range(25, 50))

@@ -13,8 +13,8 @@ from typing import Protocol
 
 import numpy as np
 import pytest
-import telewire
 
+import telewire
 from kafka_cluster import SCRIPT, kafka_tool
 
 # Every tool is a JVM of its own, which on a loaded machine takes seconds to start.
@@ -95,7 +95,10 @@ def test_kafkas_dump_tool_reads_the_folder_of_an_embedded_broker(tool: Tool, tmp
             chassis = session.stream("Chassis")
             for n in range(20):
                 chassis.write_periodic(
-                    "vCar:Chassis", start_ns=START_NS + n * 10**9, interval_ns=10**7, values=np.random.default_rng(n).random(100)
+                    "vCar:Chassis",
+                    start_ns=START_NS + n * 10**9,
+                    interval_ns=10**7,
+                    values=np.random.default_rng(n).random(100),
                 )
                 # Several batches, not one.
                 if n % 5 == 0:

@@ -1,4 +1,4 @@
-"""quixstreams' own deserializer of this protocol reads the packets that telewire writes: names, times, values, status."""
+"""quixstreams' own deserializer of this protocol reads what telewire writes: names, times, values, status."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 import telewire
 
 with warnings.catch_warnings():
@@ -46,7 +47,13 @@ def key(broker: str, domain: str) -> str:
 
 @pytest.fixture
 def app(broker: str) -> Application:
-    return Application(broker_address=broker, consumer_group=uuid.uuid4().hex, loglevel=None, auto_offset_reset="earliest", auto_create_topics=False)
+    return Application(
+        broker_address=broker,
+        consumer_group=uuid.uuid4().hex,
+        loglevel=None,
+        auto_offset_reset="earliest",
+        auto_create_topics=False,
+    )
 
 
 @pytest.fixture
@@ -124,9 +131,7 @@ def test_quixstreams_finds_names_times_values_and_status_of_our_samples(
 
 
 @pytest.mark.timeout(120)
-def test_quixstreams_filters_our_parameters_by_name(
-    app: Application, domain: str, key: str, definitions: Any
-) -> None:
+def test_quixstreams_filters_our_parameters_by_name(app: Application, domain: str, key: str, definitions: Any) -> None:
     signals = FIAOpenDataDeserializer(
         filter={"types": ["PeriodicData", "EndOfSession"], "signals": ["gLat:Chassis"]},
         build_table=["parameter_identifier", "value", "session_key", "is_essential"],
