@@ -12,7 +12,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +24,7 @@ from measuring import (
     DEADLINE_S,
     Series,
     Spread,
+    Timing,
     delete_topics,
     kafka_address,
     machine,
@@ -111,22 +112,43 @@ class Side:
         self.producer = Producer({"bootstrap.servers": address, "compression.type": "none", **settings})
 
     def produce(self, topic: str, value: bytes, count: int) -> None:
+        """Write a record so many times and wait until all are acknowledged."""
         for _ in range(count):
             self.producer.produce(topic, value, partition=0)
         assert self.producer.flush(DEADLINE_S) == 0
 
-    def consume(self, topic: str, size: int, count: int) -> None:
+    @contextmanager
+    def consumer(self, topic: str) -> Iterator[Callable[[int, int], None]]:
+        """What reads a whole topic. Its client is connected and knows the topic: finding that out is no throughput."""
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": "bench", "enable.auto.commit": False})
+        partition = TopicPartition(topic, 0, OFFSET_BEGINNING)
         try:
-            consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
-            read = 0
-            while read < count:
-                found = consumer.consume(min(1000, count - read), DEADLINE_S)
-                assert found, f"{read} of {count} records, then nothing for {DEADLINE_S:g} s"
-                assert all(len(message.value()) == size for message in found)
-                read += len(found)
+            consumer.get_watermark_offsets(partition, DEADLINE_S)
+
+            def consume(size: int, count: int) -> None:
+                consumer.assign([partition])
+                read = 0
+                while read < count:
+                    # It waits until it has as many as were asked for, so the last call asks for the rest only.
+                    found = consumer.consume(min(1000, count - read), DEADLINE_S)
+                    assert found, f"{read} of {count} records, then nothing for {DEADLINE_S:g} s"
+                    assert all(len(message.value() or b"") == size for message in found)
+                    read += len(found)
+
+            yield consume
         finally:
             consumer.close()
+
+
+def measure(side: Side, direction: str, topic: str, value: bytes, count: int) -> Timing:
+    """One direction of one round."""
+    if direction == "produce":
+        with timed() as timing:
+            side.produce(topic, value, count)
+    else:
+        with side.consumer(topic) as consume, timed() as timing:
+            consume(len(value), count)
+    return timing
 
 
 def run(sides: list[Side], options: argparse.Namespace) -> dict[tuple[str, int, str], Series]:
@@ -146,11 +168,7 @@ def run(sides: list[Side], options: argparse.Namespace) -> dict[tuple[str, int, 
             value = os.urandom(size)
             for direction in DIRECTIONS:
                 for side in sides if number % 2 else reversed(sides):
-                    with timed() as timing:
-                        if direction == "produce":
-                            side.produce(topics[side.name], value, count)
-                        else:
-                            side.consume(topics[side.name], size, count)
+                    timing = measure(side, direction, topics[side.name], value, count)
                     if number >= warm_up:
                         series[side.name, size, direction].rounds.append(timing)
             for side in sides:
@@ -169,7 +187,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = arguments()
-    console = Console()
+    console = Console(width=110)
     facts = machine()
     kafka = kafka_address(options.brokers)
     costs = cost(options.rounds)
@@ -188,7 +206,9 @@ def main() -> int:
     mean = math.exp(sum(math.log(ratio.median) for ratio in ratios.values()) / len(ratios))
     console.print(table)
     console.print(f"geometric mean of the medians: {mean:.2f}")
-    console.print(f"embedded broker: answers after {costs['answered_ms']} ms, adds {costs['rss_added_mb']} MB of memory")
+    console.print(
+        f"embedded broker: answers after {costs['answered_ms']} ms, adds {costs['rss_added_mb']} MB of memory"
+    )
     console.print(facts)
     figures: dict[str, Any] = {
         "bench": "brokers",

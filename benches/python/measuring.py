@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import confluent_kafka
-import telewire
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from google import protobuf
+
+import telewire
 
 DEADLINE_S = 120.0
 
@@ -53,6 +54,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
+        """The spread of at least one value."""
         if len(values) == 1:
             return cls(*([values[0]] * 5))
         lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")
@@ -97,11 +99,7 @@ def paired_cpu(ours: Series, theirs: Series) -> Spread:
 def machine() -> dict[str, Any]:
     """On what it ran: a figure without this is worth nothing."""
     model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in _lines("/proc/cpuinfo")
-            if line.startswith("model name")
-        ),
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
         platform.processor(),
     )
     memory_kb = next((int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)

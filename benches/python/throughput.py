@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import telewire
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from measuring import (
@@ -31,6 +30,8 @@ from measuring import (
 )
 from rich.console import Console
 from rich.table import Table
+
+import telewire
 from telewire.protos import open_data_pb2 as od
 
 # telewire's defaults, given to confluent-kafka so that both do the same work.
@@ -58,7 +59,9 @@ def packets(key: str, count: int, samples: int, parameters: int) -> list[bytes]:
             column = packet.columns.add().double_samples
             for value in walk.tolist():
                 column.samples.add(value=value, status=od.DATA_STATUS_VALID)
-        made.append(od.Packet(type="PeriodicData", session_key=key, content=packet.SerializeToString()).SerializeToString())
+        made.append(
+            od.Packet(type="PeriodicData", session_key=key, content=packet.SerializeToString()).SerializeToString()
+        )
     return made
 
 
@@ -97,10 +100,13 @@ class Bench:
         ]
         self.measure(steps, number, counts)
         session.end()
-        self.measure([("read/telewire", self.read_telewire), ("read/confluent-kafka", self.read_confluent)], number, counts)
+        self.measure(
+            [("read/telewire", self.read_telewire), ("read/confluent-kafka", self.read_confluent)], number, counts
+        )
         delete_topics(self.admin, [theirs, self.topic])
 
     def measure(self, steps: list[tuple[str, Callable[[], None]]], number: int, counts: bool) -> None:
+        """Run both clients, one first in even rounds and the other in odd ones."""
         for name, step in steps if number % 2 else reversed(steps):
             with timed() as timing:
                 step()
@@ -108,6 +114,7 @@ class Bench:
                 self.series[name].rounds.append(timing)
 
     def write_telewire(self, number: int) -> None:
+        """Write all packets, and have the outcome of each."""
         writer = self.client.packet_writer()
         source, key = f"{SOURCE}{number}", self.key
         for value in self.payload:
@@ -116,7 +123,7 @@ class Bench:
         assert flushed, flushed
 
     def write_confluent(self, topic: str) -> None:
-        # An outcome per packet, as telewire has it.
+        """The same with the other client."""
         outcomes = {"delivered": 0}
 
         def delivered(error: KafkaError | None, _message: Message) -> None:
@@ -131,6 +138,7 @@ class Bench:
         assert outcomes["delivered"] == len(self.payload)
 
     def read_telewire(self) -> None:
+        """Read the session from opening a reader to its end."""
         read, size = 0, 0
         with self.client.read(self.key, streams=[STREAM], exclude_main=True) as reader:
             for batch in reader.batches(1000):
@@ -140,6 +148,7 @@ class Bench:
         self.check(read, size)
 
     def read_confluent(self) -> None:
+        """Read the topic from opening a consumer to its end."""
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": "bench", "enable.auto.commit": False})
         try:
             partition = TopicPartition(self.topic, 0, OFFSET_BEGINNING)
@@ -152,7 +161,7 @@ class Bench:
                 assert found, f"{read} of {end} records, then nothing for {DEADLINE_S:g} s"
                 for message in found:
                     read += 1
-                    size += len(message.value())
+                    size += len(message.value() or b"")
             self.check(read, size)
         finally:
             consumer.close()
@@ -164,6 +173,7 @@ class Bench:
         assert sent.bytes <= size <= sent.bytes + 10_000, f"{size} bytes"
 
     def close(self) -> None:
+        """Let go of the cluster."""
         self.client.close()
 
 
@@ -185,7 +195,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = arguments()
-    console = Console()
+    console = Console(width=110)
     facts = machine()
     bench = Bench(kafka_address(options.brokers), options)
     try:
@@ -203,14 +213,19 @@ def main() -> int:
         "series": {name: series.facts() for name, series in bench.series.items()},
         "ratios": {},
     }
-    table = Table(title=f"{bench.series['read/telewire'].packets} packets of {len(bench.payload[0])} B, {options.rounds} rounds")
+    table = Table(
+        title=f"{bench.series['read/telewire'].packets} packets of {len(bench.payload[0])} B, {options.rounds} rounds"
+    )
     for heading in ("", "client", "packets/s", "MB/s", "CPU µs/packet", "times as fast", "part of its CPU"):
         table.add_column(heading, justify="left" if heading in ("", "client") else "right")
     for what in ("write", "read"):
         ours, theirs = bench.series[f"{what}/telewire"], bench.series[f"{what}/confluent-kafka"]
         speed, cpu = paired(ours, theirs), paired_cpu(ours, theirs)
         figures["ratios"][what] = {"speed": asdict(speed), "cpu": asdict(cpu)}
-        for client, series, ratios in (("telewire", ours, (str(speed), str(cpu))), ("confluent-kafka", theirs, ("", ""))):
+        for client, series, ratios in (
+            ("telewire", ours, (str(speed), str(cpu))),
+            ("confluent-kafka", theirs, ("", "")),
+        ):
             rates = series.facts()
             table.add_row(
                 what,

@@ -67,9 +67,9 @@ class Record:
     topic: str
     partition: int
     offset: int
-    key: bytes | None
-    value: bytes
-    headers: Sequence[tuple[str, bytes]]
+    key: bytes | str | None
+    value: bytes | None
+    headers: object
     create_time_ms: int | None
     packet: od.Packet
 
@@ -109,7 +109,8 @@ def watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int
         except KafkaException as error:
             if not error.args[0].retriable() and error.args[0].code() not in NO_LEADER_YET:
                 raise
-            assert time.monotonic() < end, f"{topic}:{partition} has no leader within {DEADLINE_S:g} s: {error}"
+            if time.monotonic() > end:
+                raise
             time.sleep(0.02)
 
 
@@ -128,15 +129,19 @@ def _read_partition(consumer: Consumer, topic: str, partition: int, low: int, hi
 
 def _record(message: Message) -> Record:
     kind, time_ms = message.timestamp()
+    topic, partition, offset, value = message.topic(), message.partition(), message.offset(), message.value()
+    assert topic is not None
+    assert partition is not None
+    assert offset is not None
     packet = od.Packet()
-    packet.ParseFromString(message.value())
+    packet.ParseFromString(value or b"")
     return Record(
-        message.topic(),
-        message.partition(),
-        message.offset(),
+        topic,
+        partition,
+        offset,
         message.key(),
-        message.value(),
-        message.headers() or [],
+        value,
+        message.headers(),
         time_ms if kind == TIMESTAMP_CREATE_TIME else None,
         packet,
     )

@@ -6,7 +6,7 @@ import math
 import struct
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,7 @@ def address(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module", params=["domain", "classic"])
-def written(request: pytest.FixtureRequest, address: str) -> Iterator[Written]:
+def written(request: pytest.FixtureRequest, address: str) -> Written:
     """One session with a packet of every type, in each layout on each broker."""
     data_source = f"Car{uuid.uuid4().hex[:8]}"
     domain = f"Test{uuid.uuid4().hex[:8]}" if request.param == "domain" else ""
@@ -61,7 +61,7 @@ def written(request: pytest.FixtureRequest, address: str) -> Iterator[Written]:
     records = {topic: read_topic(address, topic) for topic in (*topics.own, topics.sessions)}
     # In the classic layout all data sources share this topic.
     records[topics.sessions] = [each for each in records[topics.sessions] if each.key == key.encode()]
-    yield Written(key, data_source, topics, records, before_ms, after_ms)
+    return Written(key, data_source, topics, records, before_ms, after_ms)
 
 
 def write_every_type(client: telewire.Client, data_source: str) -> str:
@@ -105,7 +105,7 @@ def test_every_record_has_the_session_key_no_headers_and_the_time_it_was_written
             expected = b"" if record.type == "DataFormatDefinition" else written.key.encode()
             assert record.key == expected, where
             assert record.packet.session_key == expected.decode(), where
-            assert record.headers == [], where
+            assert not record.headers, where
             assert record.partition == 0, where
             assert record.create_time_ms is not None, where
             assert written.before_ms <= record.create_time_ms <= written.after_ms, where
@@ -275,7 +275,7 @@ def test_strategy_partition_puts_each_stream_into_its_partition_of_the_main_topi
         for stream in ("Chassis", "Engine"):
             session.stream(stream).write_rows("x:y", timestamps_ns=[START_NS], values=np.array([1.0]))
     found = read_topic(address, f"{domain}.Data.CarA")
-    partitions = {record.partition: [] for record in found}
+    partitions: dict[int, list[str]] = {record.partition: [] for record in found}
     for record in found:
         partitions[record.partition].append(record.type)
     assert set(partitions) == {0, 1, 2}

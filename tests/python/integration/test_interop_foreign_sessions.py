@@ -1,4 +1,4 @@
-"""Sessions written by hand, with confluent-kafka and plain protobuf, are read by telewire with the right names and samples."""
+"""Sessions written by hand, with confluent-kafka and plain protobuf, are read with the right names and samples."""
 
 from __future__ import annotations
 
@@ -341,13 +341,13 @@ def test_a_data_format_defined_after_its_first_packet_still_names_it(client: tel
 def test_an_associate_and_a_new_name_written_by_hand_are_merged(client: telewire.Client, car: Car) -> None:
     car.whole()
     other = str(uuid.uuid4())
-    for info in (
+    for update in (
         od.SessionInfoPacket(associate_session_keys=[other]),
         od.SessionInfoPacket(identifier="Renamed"),
         od.SessionInfoPacket(details={"Weather": "dry"}),
         od.SessionInfoPacket(version=4),
     ):
-        car.packet(car.topics.sessions, "SessionInfo", info)
+        car.packet(car.topics.sessions, "SessionInfo", update)
     car.flush()
     info = client.session(car.key)
     assert (info.identifier, info.type, info.version) == ("Renamed", "VTS", 4)

@@ -1,4 +1,4 @@
-"""quixstreams' own deserializer of this protocol reads the packets that telewire writes: names, times, values, status."""
+"""quixstreams' own deserializer of this protocol reads what telewire writes: names, times, values, status."""
 
 from __future__ import annotations
 
@@ -47,7 +47,13 @@ def key(broker: str, domain: str) -> str:
 
 @pytest.fixture
 def app(broker: str) -> Application:
-    return Application(broker_address=broker, consumer_group=uuid.uuid4().hex, loglevel=None, auto_offset_reset="earliest", auto_create_topics=False)
+    return Application(
+        broker_address=broker,
+        consumer_group=uuid.uuid4().hex,
+        loglevel=None,
+        auto_offset_reset="earliest",
+        auto_create_topics=False,
+    )
 
 
 @pytest.fixture

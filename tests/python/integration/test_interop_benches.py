@@ -1,0 +1,67 @@
+"""The benches run and say what they promise; how fast anything was is no matter here."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+BENCHES = Path(__file__).resolve().parents[3] / "benches" / "python"
+
+
+def run(program: str, kafka: str, tmp_path: Path) -> dict[str, Any]:
+    figures = tmp_path / "figures.json"
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(BENCHES / program),
+            "--rounds",
+            "1",
+            "--quick",
+            "--brokers",
+            kafka,
+            "--json",
+            str(figures),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(figures.read_text())
+    assert {"cpu", "cores", "telewire", "confluent_kafka"} <= found["machine"].keys()
+    assert "times as fast" in done.stdout
+    return found
+
+
+def test_throughput_writes_and_reads_the_same_bytes_with_both_clients(kafka: str, tmp_path: Path) -> None:
+    found = run("throughput.py", kafka, tmp_path)
+    assert found["ratios"].keys() == {"write", "read"}
+    sent = {(series["packets"], series["bytes"]) for series in found["series"].values()}
+    assert len(found["series"]) == 4
+    assert len(sent) == 1
+    assert all(len(series["rounds"]) == 1 for series in found["series"].values())
+
+
+def test_brokers_measures_every_size_in_both_directions(kafka: str, tmp_path: Path) -> None:
+    found = run("brokers.py", kafka, tmp_path)
+    assert found["ratios"].keys() == {f"{way}/{size}" for way in ("produce", "consume") for size in (200, 1000, 10_000)}
+    assert found["geometric_mean"] > 0
+    assert found["cost"]["answered_ms"]["median"] > 0
+
+
+def test_without_a_broker_a_bench_says_how_to_get_one() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "TELEWIRE_TEST_BROKERS"}
+    for program in ("throughput.py", "brokers.py"):
+        done = subprocess.run(
+            [sys.executable, str(BENCHES / program)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env=environment,
+        )
+        assert done.returncode == 1
+        assert "scripts/kafka.py run" in done.stderr
