@@ -89,7 +89,7 @@ def deserializer(domain: str, definitions: Any, **options: Any) -> FIAOpenDataDe
 
 
 def expected(type_name: str, times: list[int], by_row: bool) -> list[tuple[object, ...]]:
-    cells = [
+    cells: list[tuple[object, ...]] = [
         (type_name, times[row], NAMES[column], repr(float(VALUES[row, column])), WORDS[int(STATUS[row, column])])
         for row in range(3)
         for column in range(2)
