@@ -60,8 +60,9 @@ lint: $(BIN)/ready ## Formats, lints, types, floors, licences
 docs: $(BIN)/ready ## Build the documentation into site/; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: build ## Figures against confluent-kafka, on Apache Kafka
+bench: build ## Figures: telewire beside confluent-kafka, the embedded broker beside Apache Kafka
 	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/throughput.py
+	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/brokers.py
 
 clean: ## Remove what was made in this checkout (the cache of all checkouts stays: ~/.cache/telewire)
 	rm -rf $(VENV) $(PEERS) dist site target .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -250,6 +250,16 @@ def _must_stop(signals: int, parent: int, wait_s: float) -> bool:
     return signals in ready or os.getppid() != parent
 
 
+def cluster_id() -> str:
+    """A new cluster id as Kafka writes them: 16 bytes in URL-safe base64 without padding.
+
+    One that begins with a dash is an option for Kafka's storage tool, so those are passed over.
+    """
+    while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return text
+
+
 def _start(
     folder: Path, java: str, jars: Path, options: Options, gone: Callable[[], bool]
 ) -> tuple[subprocess.Popen[bytes], str]:
@@ -262,7 +272,7 @@ def _start(
     for attempt in (1, 2, 3):
         port, controller_port = free_ports(options.port)
         configuration.write_text(_properties(folder / f"data-{attempt}", port, controller_port, options.settings))
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster = cluster_id()
         storage = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(configuration)]
         with open(folder / "kafka.log", "wb") as log:
             _finish_format(_spawn([*base, *storage], log), end, gone, folder)

@@ -43,7 +43,7 @@ class KafkaCluster:
         """Run one of Kafka's own Java tools and return what it prints.
 
         Args:
-            main_class: For example `kafka.tools.DumpLogSegments` or `org.apache.kafka.tools.TopicCommand`.
+            main_class: For example `org.apache.kafka.tools.DumpLogSegments` or `org.apache.kafka.tools.TopicCommand`.
             arguments: Its arguments.
             stdin: What it reads from standard input.
             timeout_s: Seconds after which it is killed.

@@ -1,5 +1,6 @@
 """Apache Kafka for tests is ready in time, and gone afterwards whatever happened."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -153,3 +154,19 @@ def test_a_folder_without_kafka_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv("TELEWIRE_KAFKA_JARS", str(tmp_path))
     with pytest.raises(RuntimeError, match=r"holds no kafka_2\.13"):
         start({})
+
+
+def test_no_cluster_id_looks_like_an_option_of_kafkas_storage_tool() -> None:
+    # One in 64 did, and that Kafka did not start.
+    spec = importlib.util.spec_from_file_location("kafka_script", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = script
+    try:
+        spec.loader.exec_module(script)
+        ids = {script.cluster_id() for _ in range(2000)}
+    finally:
+        del sys.modules[spec.name]
+    assert len(ids) == 2000
+    assert not [text for text in ids if text.startswith("-") or len(text) != 22]
