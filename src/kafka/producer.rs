@@ -468,6 +468,12 @@ impl Outbox {
         usize::try_from(left).unwrap_or(usize::MAX)
     }
 
+    /// How many packets failed that no flush has reported yet.
+    #[must_use]
+    pub fn unreported(&self) -> usize {
+        self.ledger.state.lock().failed.len()
+    }
+
     /// Keeps every outcome for [`Outbox::outcomes`], not only the failed ones.
     pub fn track(&self, on: bool) {
         self.ledger.tracking.store(on, Ordering::Release);

@@ -396,7 +396,8 @@ impl SessionWriter {
     /// reason (an exception that ended it), the reason goes into the details first. Ending twice is no mistake.
     ///
     /// # Errors
-    /// As [`Client::end_session`]; the session is still live then, and `end` can be called again.
+    /// As [`Client::end_session`]; the session is still live then, and `end` can be called again. [`Error::Session`] when
+    /// the session has ended but some packets of this client were not delivered and no flush has reported them yet.
     pub fn end(&self, reason: Option<&str>) -> Result<Arc<SessionInfo>> {
         let core = &*self.core;
         let mut ended = core.ended.write();
@@ -433,7 +434,17 @@ impl SessionWriter {
         }
         let info = core.client.end_session(&core.key)?;
         *ended = true;
-        self.keep(info)
+        let info = self.keep(info)?;
+        match core.sender.outbox.unreported() {
+            0 => Ok(info),
+            failed => Err(Error::Session {
+                key: core.key.clone(),
+                reason: format!(
+                    "has ended, but {failed} packets written through this client were not delivered; flush() returns \
+                     them with their bytes and the reasons"
+                ),
+            }),
+        }
     }
 }
 

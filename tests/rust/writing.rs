@@ -198,6 +198,33 @@ fn incompressible_packets_near_the_limit_are_all_delivered_to_a_stock_topic() {
 }
 
 #[test]
+fn a_session_whose_packets_were_not_all_delivered_says_so_when_it_ends() {
+    use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+    let domain = domain();
+    let admin: AdminClient<rdkafka::client::DefaultClientContext> =
+        rdkafka::ClientConfig::new().set("bootstrap.servers", brokers()).create().unwrap();
+    // A topic made beforehand by somebody who wants small records.
+    let topic = format!("{domain}.Data.CarA.S");
+    let small = NewTopic::new(&topic, 1, TopicReplication::Fixed(1)).set("max.message.bytes", "1000");
+    futures_executor::block_on(admin.create_topics([&small], &AdminOptions::new())).unwrap();
+
+    let client = connect(&domain);
+    let session = client.new_session(&new_session("CarA", "FP1")).unwrap();
+    let stream = session.stream("S").unwrap();
+    let noise: Vec<u8> = (0..5_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    stream.packet("Noise", &noise, false).unwrap();
+    let error = session.end(None).unwrap_err();
+    assert!(client.session(session.key()).unwrap().ended);
+    // Kafka refuses a whole batch, so neighbours of the large packet may be among them.
+    let failed = session.flush(DEADLINE).unwrap().failed;
+    let expected = format!("{} packets written through this client were not delivered", failed.len());
+    assert!(error.to_string().contains(&expected), "{error} should say {expected}");
+    assert!(failed.iter().all(|outcome| outcome.fate == Fate::NotPersisted && outcome.error.is_some()));
+    assert!(failed.iter().any(|outcome| outcome.payload.as_ref().is_some_and(|payload| payload.len() > 5_000)));
+    assert!(session.end(None).is_ok(), "ending twice is no mistake, and the failure was reported");
+}
+
+#[test]
 fn names_that_kafka_cannot_hold_are_refused_with_the_rule() {
     let client = connect(&domain());
     let packets = client.writer().unwrap();
