@@ -419,6 +419,11 @@ class Session:
 
         Args:
             reason: Stored in the details as ``telewire.end_reason``.
+
+        Raises:
+            SessionError: The session has ended, but packets written through this client were not delivered and no flush
+                has reported them yet; `flush` returns them.
+            TimeoutError: Packets could not be delivered in time; the session is still live.
         """
         return SessionInfo.of(self._core.end(reason))
 
@@ -437,7 +442,7 @@ class Session:
         except Exception:  # noqa: BLE001 - logged with its traceback; the one under way goes on
             # The exception that is under way says more than the failure to end; that one must not hide it.
             _log.exception(
-                "session %s could not be ended after %s; it stays live until somebody ends it", self.key, kind.__name__
+                "ending session %s after %s failed; look at its state with client.session(key)", self.key, kind.__name__
             )
 
     def __repr__(self) -> str:
