@@ -126,8 +126,8 @@ class Side:
                 "bootstrap.servers": self.address,
                 "group.id": "bench",
                 "enable.auto.commit": False,
-                # librdkafka's defaults sleep for a second whenever 100,000 messages wait: the faster the broker, the more
-                # often. That would measure the sleep.
+                # librdkafka's defaults sleep for a second whenever 100,000 messages wait: the faster the
+                # broker, the more often. That would measure the sleep.
                 "queued.min.messages": 1_000_000,
                 "fetch.queue.backoff.ms": 1,
             }
