@@ -65,13 +65,6 @@ pub fn after(timeout: Duration) -> std::time::Instant {
     now.checked_add(timeout).unwrap_or(now + A_YEAR)
 }
 
-/// Splits a wait into slices so that the waiter can look at a flag in between; `None` when the time is over.
-#[must_use]
-pub fn slice(deadline: std::time::Instant, longest: Duration) -> Option<Duration> {
-    let left = deadline.checked_duration_since(std::time::Instant::now())?;
-    (!left.is_zero()).then(|| left.min(longest))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

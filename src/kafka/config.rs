@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -325,12 +324,6 @@ impl Settings {
     pub fn message_max_bytes(&self) -> usize {
         let asked = self.producer.get("message.max.bytes").or_else(|| self.common.get("message.max.bytes"));
         asked.and_then(|v| v.parse().ok()).unwrap_or(MESSAGE_MAX_BYTES)
-    }
-
-    /// How long a consumer is waited for when it closes.
-    #[must_use]
-    pub fn close_deadline(&self) -> Duration {
-        Duration::from_secs(5)
     }
 }
 

@@ -404,10 +404,11 @@ impl SessionWriter {
         if *ended {
             return Ok(self.info());
         }
-        if core.client.session(&core.key)?.ended {
+        let known = core.client.session(&core.key)?;
+        if known.ended {
             // Somebody else ended it; the first end wins.
             *ended = true;
-            return self.keep(core.client.session(&core.key)?);
+            return self.keep(known);
         }
         if let Some(reason) = reason {
             core.client.update_details(&core.key, BTreeMap::from([(END_REASON.to_string(), reason.to_string())]))?;
