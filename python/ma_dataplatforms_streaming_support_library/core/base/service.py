@@ -82,9 +82,9 @@ class Service(IService):
         self._stop_begun = threading.Event()
         self._stop_result: ApiResult[bool] | None = None
         self.callback_errors = CallbackErrors(what, logger)
-        self._initialised = Event(self, "initialised", self.callback_errors.report)
-        self._started = Event(self, "started", self.callback_errors.report)
-        self._stopped = Event(self, "stopped", self.callback_errors.report)
+        self.initialised: Event[datetime] = Event(self, "initialised", self.callback_errors.report)
+        self.started: Event[datetime] = Event(self, "started", self.callback_errors.report)
+        self.stopped: Event[datetime] = Event(self, "stopped", self.callback_errors.report)
 
     # What a service does
 
@@ -166,33 +166,6 @@ class Service(IService):
         """Wait until somebody asks it to stop, at most `timeout_s` seconds; whether somebody has."""
         return self._stop_begun.wait(timeout_s)
 
-    @property
-    def initialised(self) -> Event[datetime]:
-        """Raised after it was initialised, with the time in UTC."""
-        return self._initialised
-
-    @initialised.setter
-    def initialised(self, event: Event[datetime]) -> None:
-        _same(self._initialised, event)
-
-    @property
-    def started(self) -> Event[datetime]:
-        """Raised after it was started, with the time in UTC."""
-        return self._started
-
-    @started.setter
-    def started(self, event: Event[datetime]) -> None:
-        _same(self._started, event)
-
-    @property
-    def stopped(self) -> Event[datetime]:
-        """Raised after it was stopped, with the time in UTC."""
-        return self._stopped
-
-    @stopped.setter
-    def stopped(self, event: Event[datetime]) -> None:
-        _same(self._stopped, event)
-
     def require_started(self) -> None:
         """Refuse to work in any state but STARTED.
 
@@ -236,7 +209,7 @@ class Service(IService):
             self._logger.error(f"{self._what}: {failure.message}")
             return ApiResult.failed(failure.code, failure.message)
         self._logger.debug(f"{self._what} initialised")
-        self._initialised.fire(datetime.now(UTC))
+        self.initialised.fire(datetime.now(UTC))
         return ApiResult.ok(True)
 
     async def initialise_async(self) -> ApiResult[bool]:
@@ -271,7 +244,7 @@ class Service(IService):
             self._logger.error(f"{self._what}: {failure.message}")
             return ApiResult.failed(failure.code, failure.message)
         self._logger.info(f"{self._what} started")
-        self._started.fire(datetime.now(UTC))
+        self.started.fire(datetime.now(UTC))
         return ApiResult.ok(True)
 
     def stop(self) -> ApiResult[bool]:
@@ -326,7 +299,7 @@ class Service(IService):
             self._logger.warning(f"{self._what}: stopped, but {result.message}")
         elif before is State.STARTED:
             self._logger.info(f"{self._what} stopped")
-        self._stopped.fire(datetime.now(UTC))
+        self.stopped.fire(datetime.now(UTC))
         return result
 
     def _end(self, deadline: float) -> ApiResult[bool]:
@@ -380,8 +353,3 @@ class Service(IService):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._state.value}>"
 
-
-def _same(mine: object, given: object) -> None:
-    # `service.started += handler` assigns the event to itself; nothing else may be assigned.
-    if given is not mine:
-        raise AttributeError("events cannot be replaced; subscribe to them")
