@@ -7,6 +7,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 
 use super::client::Client;
+use super::layout_search::LayoutSearch;
 use crate::error::{Error, Printable, Result};
 use crate::kafka::producer::Target;
 use crate::kafka::{Admin, Outbox, Outcome, Ticket, WriteCounts};
@@ -49,7 +50,7 @@ struct Route {
 pub(crate) struct Sender {
     pub(crate) outbox: Outbox,
     admin: Arc<Admin>,
-    layout: Arc<Mutex<Layout>>,
+    layout: Arc<LayoutSearch>,
     timeout: Duration,
     routes: RwLock<HashMap<String, HashMap<String, Arc<Route>>>>,
     ready: Mutex<HashSet<String>>,
@@ -57,7 +58,7 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    pub(crate) fn new(outbox: Outbox, admin: Arc<Admin>, layout: Arc<Mutex<Layout>>, timeout: Duration) -> Self {
+    pub(crate) fn new(outbox: Outbox, admin: Arc<Admin>, layout: Arc<LayoutSearch>, timeout: Duration) -> Self {
         Self {
             outbox,
             admin,
@@ -83,7 +84,7 @@ impl Sender {
             return Ok(route.clone());
         }
         topic::check_data_source(data_source)?;
-        let layout = self.layout.lock().clone();
+        let layout = self.layout.layout();
         let place = layout.place(data_source, stream)?;
         if !place.mapped {
             log::warn!(
@@ -142,7 +143,7 @@ impl Sender {
 
     /// A record on the session-info topic, acknowledged on return.
     pub(crate) fn record_session(&self, what: &str, key: &str, packet: &[u8]) -> Result<()> {
-        let topic = self.layout.lock().session_info();
+        let topic = self.layout.with(Layout::session_info);
         self.ensure(&topic, 1)?;
         let target = Target { topic: &topic, partition: None };
         self.outbox.send_and_wait(what, &[target], key.as_bytes(), packet, self.timeout)
@@ -191,13 +192,10 @@ impl PacketWriter {
     /// As [`PacketWriter::write`].
     pub fn write_info(&self, packet: &[u8], info: InfoType) -> Result<Ticket> {
         let envelope = Envelope::peek(packet)?;
-        let topic = {
-            let layout = self.sender.layout.lock();
-            match info {
-                InfoType::Unspecified | InfoType::SessionInfo => layout.session_info(),
-                InfoType::SystemStatus => layout.status(),
-            }
-        };
+        let topic = self.sender.layout.with(|layout| match info {
+            InfoType::Unspecified | InfoType::SessionInfo => layout.session_info(),
+            InfoType::SystemStatus => layout.status(),
+        });
         self.sender.ensure(&topic, 1)?;
         let target = Target { topic: &topic, partition: None };
         self.sender.outbox.send(&[target], envelope.session_key.as_bytes(), packet, self.sender.timeout)
