@@ -164,6 +164,20 @@ impl Admin {
         known.or_else(|| self.glance(wait))
     }
 
+    /// Whether the broker that has a partition answers, or any broker when none is named: one try.
+    #[must_use]
+    pub fn answers(&self, place: Option<&TopicPartition>, wait: Duration) -> bool {
+        let Some(place) = place else { return self.glance(wait).is_some() };
+        self.listen(Duration::ZERO);
+        match self.client.fetch_watermarks(&place.topic, place.partition, wait) {
+            Ok(_) => true,
+            Err(error) => matches!(
+                error.rdkafka_error_code(),
+                Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::TopicAuthorizationFailed)
+            ),
+        }
+    }
+
     /// The first offset and the one after the last.
     ///
     /// # Errors

@@ -152,6 +152,11 @@ impl Directory {
         self.shared.state.lock().sessions.all()
     }
 
+    /// The sessions that name this one as theirs.
+    pub(crate) fn associated_with(&self, key: &str) -> Vec<Arc<SessionInfo>> {
+        self.shared.state.lock().sessions.associated_with(key)
+    }
+
     /// Looks at the formats of a data source, as far as they have been read.
     pub(crate) fn formats<T>(&self, data_source: &str, look: impl FnOnce(&FormatTable) -> T) -> Option<T> {
         self.shared.state.lock().formats.get(data_source).map(look)
