@@ -59,6 +59,8 @@ def connect(
         attempts += 1
         try:
             return telewire.connect(config=telewire.Config.from_mapping({**settings, "connect_timeout_s": limit_s}))
+        except telewire.ConfigError as error:
+            raise failures.unusable_setting(error) from error
         except (telewire.KafkaError, telewire.TimeoutError) as error:
             if error.code == "authentication":
                 raise

@@ -222,7 +222,13 @@ class SupportLibraryApi(Service, ISupportLibraryApi):
             server.stop()
         client, self._client = self._client, None
         if client is not None:
-            client.close(max(deadline - time.monotonic(), _LEAST_S))
+            flushed = client.close(max(deadline - time.monotonic(), _LEAST_S))
+            if not flushed:
+                lost = (
+                    f"{len(flushed.failed) + flushed.left} packets were not delivered before the connection was closed"
+                )
+                self._logger.error(lost)
+                left.append(lost)
         at_exit.forget(self)
         return "; ".join(left)
 
@@ -235,6 +241,8 @@ class SupportLibraryApi(Service, ISupportLibraryApi):
             # Both at once: a service that stops meanwhile counts once.
             figures, services = self._totals.figures(), self._services()
         yield from figures
+        for part in list(self._parts.values()):
+            yield from part.figures()
         for service in services:
             yield from service.figures()
 
