@@ -13,5 +13,5 @@ class EndTimestampData(TimestampData):
     __slots__ = ()
 
     def __init__(self, data_source: str, session_key: str, time: int) -> None:
-        """Say that everything of a session before `time`, ns since the Unix epoch, was delivered, and no more follows."""
+        """Say that everything before `time`, ns since the Unix epoch, was delivered and no more follows."""
         super().__init__(data_source, session_key, time, time, ())

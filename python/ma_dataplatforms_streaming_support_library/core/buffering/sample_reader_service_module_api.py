@@ -27,9 +27,9 @@ class SampleReaderServiceModuleApi(ISampleReaderServiceModuleApi):
         Raises:
             TypeError: `buffering_configuration` is no `BufferingConfiguration`.
         """
-        if buffering_configuration is not None and not isinstance(buffering_configuration, BufferingConfiguration):
-            given = type(buffering_configuration).__name__
-            raise TypeError(f"buffering_configuration must be a BufferingConfiguration, not {given}")
+        given: object = buffering_configuration
+        if given is not None and not isinstance(given, BufferingConfiguration):
+            raise TypeError(f"buffering_configuration must be a BufferingConfiguration, not {type(given).__name__}")
         return ServiceApiResult.failed(ErrorCode.LATER, not_in_this_version("sample reader"))
 
     def create_service_with_config(self, config: BufferingConfiguration) -> ServiceApiResult[ISampleReaderService]:
