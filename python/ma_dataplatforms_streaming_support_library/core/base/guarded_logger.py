@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from ma_dataplatforms_streaming_support_library.core.base.logger import ILogger
@@ -49,7 +50,6 @@ class GuardedLogger(ILogger):
 
 
 def _call(method: Callable[[str], object], message: str) -> None:
-    try:
+    # A logger that fails has nowhere to be reported.
+    with contextlib.suppress(Exception):
         method(message)
-    except Exception:  # noqa: BLE001, S110 - a logger that fails has nowhere to be reported
-        pass

@@ -131,7 +131,7 @@ class SupportLibraryApi(Service, ISupportLibraryApi):
             sample_reader_service_module_api,
         )
 
-        return self._part(sample_reader_service_module_api.SampleReaderServiceModuleApi)
+        return sample_reader_service_module_api.SampleReaderServiceModuleApi()
 
     def get_data_reader_api(self) -> DataReaderServiceModuleApi:
         """Where data readers come from."""
@@ -139,7 +139,7 @@ class SupportLibraryApi(Service, ISupportLibraryApi):
             data_reader_service_module_api,
         )
 
-        return self._part(data_reader_service_module_api.DataReaderServiceModuleApi)
+        return data_reader_service_module_api.DataReaderServiceModuleApi()
 
     def _part(self, kind: type[_P]) -> _P:
         # Each part once, and imported when it is first asked for: who writes does not pay for reading.
