@@ -299,9 +299,8 @@ fn changes_of_sessions_are_told_from_now_on_in_order_and_once() {
 
 #[test]
 fn a_session_that_began_and_ended_between_two_looks_is_told_as_started_and_ended() {
-    let domain = domain();
-    let client = connect(&domain);
-    let watch = connect(&domain).watch_sessions().unwrap();
+    let client = connect(&domain());
+    let watch = client.watch_sessions().unwrap();
     let packets = client.writer().unwrap();
     let (key, layout) = (telewire::session::new_session_key(), client.layout());
     let nothing = telewire::session::Offsets::default();

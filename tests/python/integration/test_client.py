@@ -604,7 +604,6 @@ def test_new_formats_of_all_data_sources_are_told_once(broker: str, domain: str)
             assert [(change.id, change.is_new) for change in changes] == [(77, False), (78, False)]
             assert changes[-1].format == telewire.DataFormat((old, 77, 78), "parameters", ("vCar:Chassis",))
             assert watch.next(0.2) is None
-            assert not watch.closed
         assert watch.closed
         assert watch.next(30) is None
 
