@@ -114,6 +114,16 @@ def unknown_session(key: str, data_source: str) -> Failure:
     return Failure(ErrorCode.UNKNOWN_SESSION, f"session '{key}' not found in data source '{data_source}'")
 
 
+def silent_session(key: str, silent_s: float) -> Failure:
+    """A session without packets for the inactivity time."""
+    return Failure(ErrorCode.INACTIVITY, f"no packet for session '{key}' within {silent_s:g} s")
+
+
+def unmapped_stream(stream: str) -> Failure:
+    """A reader names a stream for which no partition is configured."""
+    return Failure(ErrorCode.UNMAPPED_STREAM, f"stream '{stream}' has no partition mapping")
+
+
 def session_management_disabled() -> Failure:
     """The configuration switched session management off."""
     return Failure(ErrorCode.SESSION_MANAGEMENT_DISABLED, "session management is disabled by configuration")
