@@ -28,6 +28,11 @@ class GuardedLogger(ILogger):
         """The same logger, guarded once."""
         return logger if isinstance(logger, cls) else cls(logger)
 
+    @property
+    def program_logger(self) -> ILogger:
+        """The program's."""
+        return self._logger
+
     def trace(self, message: str) -> None:
         """Hand on a message of the finest grain."""
         _call(getattr(self._logger, "trace", self._logger.debug), message)

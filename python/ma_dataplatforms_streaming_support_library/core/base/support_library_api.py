@@ -11,7 +11,7 @@ import telewire
 from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ApiResult
 from ma_dataplatforms_streaming_support_library.contracts.shared.error_code import ErrorCode
 from ma_dataplatforms_streaming_support_library.contracts.shared.i_support_library_api import ISupportLibraryApi
-from ma_dataplatforms_streaming_support_library.core.base import at_exit
+from ma_dataplatforms_streaming_support_library.core.base import at_exit, native_log
 from ma_dataplatforms_streaming_support_library.core.base.connection import connect
 from ma_dataplatforms_streaming_support_library.core.base.failures import Failure
 from ma_dataplatforms_streaming_support_library.core.base.metrics import Figure, Totals, to_text
@@ -200,7 +200,12 @@ class SupportLibraryApi(Service, ISupportLibraryApi):
 
     def on_initialise(self) -> None:
         """Connect, under the retry policy."""
-        self._client = connect(self._configuration, self._logger, self._retry_policy, self.wait_for_stop)
+        native_log.forward(self, self._logger)
+        try:
+            self._client = connect(self._configuration, self._logger, self._retry_policy, self.wait_for_stop)
+        except BaseException:
+            native_log.forward_no_more(self)
+            raise
         at_exit.keep(self)
         self._logger.info(f"connected to '{self._configuration.broker_list}'")
 
@@ -229,6 +234,7 @@ class SupportLibraryApi(Service, ISupportLibraryApi):
                 )
                 self._logger.error(lost)
                 left.append(lost)
+        native_log.forward_no_more(self)
         at_exit.forget(self)
         return "; ".join(left)
 
