@@ -120,7 +120,6 @@ WAITS = {
     "sleep": "time.sleep(60)",
     "completion": "reader.wait_for_completion()",
     "flush": "[write(n) for n in range(2, 2000)]\nwriter.flush()\ntime.sleep(60)",
-    "stop": "reader.set_handler(lambda packet: time.sleep(60))\nwrite(2)\ntime.sleep(1)\nlibrary.stop()\ntime.sleep(9)",
 }
 
 
