@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 import telewire
+from ma_dataplatforms_streaming_support_library.contracts.shared.error_code import ErrorCode
 from ma_dataplatforms_streaming_support_library.contracts.shared.retry_mode import RetryMode
-from ma_dataplatforms_streaming_support_library.contracts.shared.stream_creation_strategy import StreamCreationStrategy
 from ma_dataplatforms_streaming_support_library.core.base import failures
+from ma_dataplatforms_streaming_support_library.core.base.errors import SupportLibraryError
 from ma_dataplatforms_streaming_support_library.core.base.kafka_configuration import kafka_configuration
 
 if TYPE_CHECKING:
@@ -58,7 +60,9 @@ def connect(
             limit_s = max(min(limit_s, begin + configuration.timeout_seconds - time.monotonic()), 0.1)
         attempts += 1
         try:
-            return telewire.connect(config=telewire.Config.from_mapping({**settings, "connect_timeout_s": limit_s}))
+            return telewire.connect(config=replace(settings, connect_timeout_s=limit_s))
+        except telewire.ConfigError as error:
+            raise failures.unusable_setting(error) from error
         except (telewire.KafkaError, telewire.TimeoutError) as error:
             if error.code == "authentication":
                 raise
@@ -80,21 +84,12 @@ def _pause_s(policy: RetryPolicy | None, attempts: int, left_s: float) -> float 
     return policy.delay_between_retries.total_seconds()
 
 
-def _settings(configuration: StreamingApiConfiguration, logger: ILogger) -> dict[str, Any]:
+def _settings(configuration: StreamingApiConfiguration, logger: ILogger) -> telewire.Config:
     # Only what the program says: variables and files meant for telewire's own programs do not reach into this one.
-    kafka = kafka_configuration(configuration, logger)
-    partitions = configuration.stream_creation_strategy is StreamCreationStrategy.PARTITION_BASE
-    return {
-        **kafka.settings,
-        "brokers": configuration.broker_list,
-        "domain": configuration.domain,
-        "strategy": "partition" if partitions else "topic",
-        "partition_mappings": {
-            mapping.stream: mapping.partition for mapping in configuration.partition_mappings if mapping.stream
-        },
-        "security": kafka.security,
-        "producer": kafka.producer,
-        "consumer": kafka.consumer,
-        "timeout_s": configuration.timeout_seconds,
-        "quiet_s": _QUIET_S,
-    }
+    try:
+        settings = kafka_configuration(configuration)
+    except SupportLibraryError as error:
+        raise failures.Failure(ErrorCode(error.error_code), error.message) from error
+    for warning in settings.warnings:
+        logger.warning(warning)
+    return replace(settings.config, quiet_s=_QUIET_S)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar, cast
 
 import telewire
 from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ApiResult
@@ -58,10 +58,10 @@ def answers(method: Callable[Concatenate[_S, _P], _T]) -> Callable[Concatenate[_
         except Failure as failure:
             return ApiResult.failed(failure.code, failure.message)
         except telewire.TelewireError as error:
-            failure = from_telewire(error)
-            return ApiResult.failed(failure.code, failure.message)
+            mapped = from_telewire(error)
+            return ApiResult.failed(mapped.code, mapped.message)
 
-    return answer
+    return cast("Callable[Concatenate[_S, _P], ApiResult[_T]]", answer)
 
 
 # What telewire calls a failure, and what the library calls it. The rest is the broker's.
@@ -97,6 +97,11 @@ def broker_unreachable(brokers: str, attempts: int, error: telewire.TelewireErro
     reason = re.sub(r"^broker '.*?' not reachable within [0-9.]+ s: ", "", str(error), count=1)
     tried = f"{attempts} attempt{'' if attempts == 1 else 's'}"
     return Failure(ErrorCode.BROKER_UNREACHABLE, f"broker '{brokers}' not reachable after {tried}: {reason}")
+
+
+def unusable_setting(error: telewire.ConfigError) -> Failure:
+    """A setting that the connection cannot be made with."""
+    return Failure(ErrorCode.UNUSABLE_SETTING, str(error))
 
 
 def initialise_called_off(brokers: str) -> Failure:
@@ -162,6 +167,11 @@ def unusable_info_type(info_type: object) -> Failure:
     return Failure(ErrorCode.UNUSABLE_INFO_TYPE, f"info type {info_type} cannot be written")
 
 
+def empty(name: str) -> Failure:
+    """An argument that must not be empty."""
+    return Failure(ErrorCode.EMPTY_ARGUMENT, f"{name} must not be empty")
+
+
 def require_text(name: str, value: object) -> str:
     """A text that must not be empty.
 
@@ -172,5 +182,5 @@ def require_text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {type(value).__name__}")
     if not value:
-        raise Failure(ErrorCode.EMPTY_ARGUMENT, f"{name} must not be empty")
+        raise empty(name)
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from ma_dataplatforms_streaming_support_library.core.base.logger import ILogger
@@ -27,6 +28,11 @@ class GuardedLogger(ILogger):
         """The same logger, guarded once."""
         return logger if isinstance(logger, cls) else cls(logger)
 
+    @property
+    def program_logger(self) -> ILogger:
+        """The program's."""
+        return self._logger
+
     def trace(self, message: str) -> None:
         """Hand on a message of the finest grain."""
         _call(getattr(self._logger, "trace", self._logger.debug), message)
@@ -49,7 +55,6 @@ class GuardedLogger(ILogger):
 
 
 def _call(method: Callable[[str], object], message: str) -> None:
-    try:
+    # A logger that fails has nowhere to be reported.
+    with contextlib.suppress(Exception):
         method(message)
-    except Exception:  # noqa: BLE001, S110 - a logger that fails has nowhere to be reported
-        pass

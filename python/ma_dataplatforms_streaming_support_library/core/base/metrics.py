@@ -1,6 +1,7 @@
 """What services measure, and how it is written for Prometheus (text format 0.0.4).
 
-Names and labels are those of the platform's own server, so that existing dashboards work; ``support_lib_`` ones are ours.
+Names and labels are those of the platform's own server, so that existing dashboards work; ``support_lib_`` ones are
+ours.
 """
 
 from __future__ import annotations

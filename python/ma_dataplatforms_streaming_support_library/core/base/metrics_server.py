@@ -35,7 +35,7 @@ class MetricsServer:
             # A client that says nothing does not keep its thread.
             timeout = 5
 
-            def do_GET(self) -> None:  # noqa: N802 - http.server's name
+            def do_GET(self) -> None:
                 if self.path.partition("?")[0] != "/metrics":
                     self.send_error(HTTPStatus.NOT_FOUND, "the metrics are at /metrics")
                     return

@@ -195,7 +195,9 @@ class Service(IService):
         with self._changed:
             self._await_turn()
             if self._state is State.STOPPED:
-                raise SupportLibraryStateError(f"{self._what} is stopped and cannot be initialised again; create another")
+                raise SupportLibraryStateError(
+                    f"{self._what} is stopped and cannot be initialised again; create another"
+                )
             if self._state in (State.INITIALISED, State.STARTED):
                 return ApiResult.ok(True)
             self._busy = True
@@ -352,4 +354,3 @@ class Service(IService):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._state.value}>"
-

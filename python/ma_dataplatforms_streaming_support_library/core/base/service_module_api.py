@@ -8,9 +8,10 @@ from ma_dataplatforms_streaming_support_library.contracts.shared.api_result impo
 from ma_dataplatforms_streaming_support_library.core.base.failures import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ma_dataplatforms_streaming_support_library.core.base.library_service import LibraryService
+    from ma_dataplatforms_streaming_support_library.core.base.metrics import Figure
     from ma_dataplatforms_streaming_support_library.core.base.support_library_api import SupportLibraryApi
 
 __all__ = ["ServiceModuleApi"]
@@ -27,6 +28,10 @@ class ServiceModuleApi:
 
     def __init__(self, library: SupportLibraryApi) -> None:
         self._library = library
+
+    def figures(self) -> Iterable[Figure]:
+        """What there is to measure about the part as a whole."""
+        return ()
 
     def make(self, service: Callable[[SupportLibraryApi], _I]) -> ServiceApiResult[_I]:
         """Make a service of the library, if the library is started.

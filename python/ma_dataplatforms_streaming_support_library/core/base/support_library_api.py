@@ -11,7 +11,7 @@ import telewire
 from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ApiResult
 from ma_dataplatforms_streaming_support_library.contracts.shared.error_code import ErrorCode
 from ma_dataplatforms_streaming_support_library.contracts.shared.i_support_library_api import ISupportLibraryApi
-from ma_dataplatforms_streaming_support_library.core.base import at_exit
+from ma_dataplatforms_streaming_support_library.core.base import at_exit, native_log
 from ma_dataplatforms_streaming_support_library.core.base.connection import connect
 from ma_dataplatforms_streaming_support_library.core.base.failures import Failure
 from ma_dataplatforms_streaming_support_library.core.base.metrics import Figure, Totals, to_text
@@ -131,7 +131,7 @@ class SupportLibraryApi(Service, ISupportLibraryApi):
             sample_reader_service_module_api,
         )
 
-        return self._part(sample_reader_service_module_api.SampleReaderServiceModuleApi)
+        return sample_reader_service_module_api.SampleReaderServiceModuleApi()
 
     def get_data_reader_api(self) -> DataReaderServiceModuleApi:
         """Where data readers come from."""
@@ -139,7 +139,7 @@ class SupportLibraryApi(Service, ISupportLibraryApi):
             data_reader_service_module_api,
         )
 
-        return self._part(data_reader_service_module_api.DataReaderServiceModuleApi)
+        return data_reader_service_module_api.DataReaderServiceModuleApi()
 
     def _part(self, kind: type[_P]) -> _P:
         # Each part once, and imported when it is first asked for: who writes does not pay for reading.
@@ -200,7 +200,12 @@ class SupportLibraryApi(Service, ISupportLibraryApi):
 
     def on_initialise(self) -> None:
         """Connect, under the retry policy."""
-        self._client = connect(self._configuration, self._logger, self._retry_policy, self.wait_for_stop)
+        native_log.forward(self, self._logger)
+        try:
+            self._client = connect(self._configuration, self._logger, self._retry_policy, self.wait_for_stop)
+        except BaseException:
+            native_log.forward_no_more(self)
+            raise
         at_exit.keep(self)
         self._logger.info(f"connected to '{self._configuration.broker_list}'")
 
@@ -222,7 +227,14 @@ class SupportLibraryApi(Service, ISupportLibraryApi):
             server.stop()
         client, self._client = self._client, None
         if client is not None:
-            client.close(max(deadline - time.monotonic(), _LEAST_S))
+            flushed = client.close(max(deadline - time.monotonic(), _LEAST_S))
+            if not flushed:
+                lost = (
+                    f"{len(flushed.failed) + flushed.left} packets were not delivered before the connection was closed"
+                )
+                self._logger.error(lost)
+                left.append(lost)
+        native_log.forward_no_more(self)
         at_exit.forget(self)
         return "; ".join(left)
 
@@ -235,6 +247,8 @@ class SupportLibraryApi(Service, ISupportLibraryApi):
             # Both at once: a service that stops meanwhile counts once.
             figures, services = self._totals.figures(), self._services()
         yield from figures
+        for part in list(self._parts.values()):
+            yield from part.figures()
         for service in services:
             yield from service.figures()
 

@@ -39,8 +39,6 @@ class SupportLibraryBootstrapper:
                 "streaming_api_configuration must be a StreamingApiConfiguration, "
                 f"not {type(streaming_api_configuration).__name__}"
             )
-        if not isinstance(logger, ILogger) and not all(
-            callable(getattr(logger, name, None)) for name in _LOGGER_METHODS
-        ):
+        if not all(callable(getattr(logger, name, None)) for name in _LOGGER_METHODS):
             raise TypeError(f"logger must be an ILogger, not {type(logger).__name__}")
         return SupportLibraryApiFactory(streaming_api_configuration, GuardedLogger.of(logger), retry_policy)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, Concatenate, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Concatenate, Final, ParamSpec, TypeVar, cast
 
 import telewire
 from ma_dataplatforms_streaming_support_library.contracts.data_format_management.data_format_info import DataFormatInfo
@@ -53,7 +53,7 @@ def _operation(
             raise failures.format_management_disabled()
         return method(self, *args, **kwargs)
 
-    return answers(operation)
+    return answers(cast("Callable[Concatenate[DataFormatManagementService, _P], _T]", operation))
 
 
 class DataFormatManagementService(LibraryService, IDataFormatManagementService):

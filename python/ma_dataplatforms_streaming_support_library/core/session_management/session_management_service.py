@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from typing import TYPE_CHECKING, ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Concatenate, ParamSpec, TypeVar, cast
 
 import telewire
 from ma_dataplatforms_streaming_support_library.contracts.session_management.i_session_management_service import (
@@ -55,7 +55,7 @@ def _operation(
                 raise failures.not_delivered(error.left, self.configuration.timeout_seconds) from error
             raise failures.session_not_acknowledged(method.__name__, self.configuration.timeout_seconds) from error
 
-    return answers(operation)
+    return answers(cast("Callable[Concatenate[SessionManagementService, _P], _T]", operation))
 
 
 class SessionManagementService(LibraryService, ISessionManagementService):
@@ -224,11 +224,8 @@ class SessionManagementService(LibraryService, ISessionManagementService):
                 self._sources[session.key] = session.data_source
                 dispatcher.call("live_session_started", self.live_session_started.fire, session_info(session))
             case "updated" if session.live:
-                dispatcher.call(
-                    "live_session_state_change", self.live_session_state_change.fire, session_info(session)
-                )
+                dispatcher.call("live_session_state_change", self.live_session_state_change.fire, session_info(session))
             case "ended":
-                self.library.get_writing_packet_api().session_ended(session.key)
                 dispatcher.call("live_session_ended", self.live_session_ended.fire, session_info(session))
             case "associated" if change.associate_session is not None:
                 if (session.key, change.associate_session.key) not in self._old_associations:
