@@ -1,4 +1,4 @@
-"""Stopping readers: from outside, from inside callbacks, with handlers that do not return; and the states in between."""
+"""Stopping readers: from outside, from inside callbacks, with handlers that do not return; and the states between."""
 
 import threading
 import time
@@ -57,7 +57,9 @@ def test_conformance_4_an_initialised_and_a_started_reader(library: Lab, create:
     assert seen.threads == {threading.current_thread()}
 
 
-@pytest.mark.parametrize("steps", [[], ["initialise"], ["initialise", "start"]], ids=["created", "initialised", "started"])
+@pytest.mark.parametrize(
+    "steps", [[], ["initialise"], ["initialise", "start"]], ids=["created", "initialised", "started"]
+)
 def test_conformance_4_a_reader_stops_in_every_state_and_is_not_used_again(
     library: Lab, create: Callable[[str], Any], steps: list[str]
 ) -> None:
