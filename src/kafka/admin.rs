@@ -31,7 +31,8 @@ pub struct Admin {
     creator: OnceLock<AdminClient<Context>>,
     config: ClientConfig,
     brokers: String,
-    timeout: Duration,
+    /// How long a question may take; see [`Admin::set_timeout`].
+    timeout: Mutex<Duration>,
     /// The last listing and when it was made.
     topics: Mutex<Option<(Instant, Topics)>>,
 }
@@ -52,13 +53,31 @@ impl Admin {
         let client = BaseConsumer::from_config_and_context(&config, Context::default())
             .map_err(|error| creation_error("Kafka client", &error))?;
         let brokers = settings.brokers.clone();
-        Ok(Self { client, creator: OnceLock::new(), config, brokers, timeout, topics: Mutex::new(None) })
+        Ok(Self {
+            client,
+            creator: OnceLock::new(),
+            config,
+            brokers,
+            timeout: Mutex::new(timeout),
+            topics: Mutex::new(None),
+        })
     }
 
     /// The addresses the client was given.
     #[must_use]
     pub fn brokers(&self) -> &str {
         &self.brokers
+    }
+
+    /// How long a question may take.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        *self.timeout.lock()
+    }
+
+    /// From now on a question may take so long: connecting may have another limit than what follows.
+    pub fn set_timeout(&self, timeout: Duration) {
+        *self.timeout.lock() = timeout;
     }
 
     /// Waits until a broker answers.
@@ -84,13 +103,17 @@ impl Admin {
         if let Some(problem) = problem.as_ref().filter(|problem| problem.refused) {
             return Err(Error::Authentication { brokers: self.brokers.clone(), reason: problem.reason.clone() });
         }
-        if begin.elapsed() < self.timeout {
+        if crate::interrupt::requested() {
+            return Err(Error::Interrupted("waiting for the broker".into()));
+        }
+        let timeout = self.timeout();
+        if begin.elapsed() < timeout {
             std::thread::sleep(Duration::from_millis(50));
             return Ok(());
         }
         let silence = || format!("{error}; nothing that answers listens there, or what listens does not speak Kafka");
         let reason = problem.map_or_else(silence, |problem| problem.reason);
-        Err(Error::Unreachable { brokers: self.brokers.clone(), waited: self.timeout, reason })
+        Err(Error::Unreachable { brokers: self.brokers.clone(), waited: timeout, reason })
     }
 
     /// Takes in what librdkafka has to say; without it, its words would pile up.
@@ -132,6 +155,27 @@ impl Admin {
     #[must_use]
     pub fn glance(&self, wait: Duration) -> Option<Topics> {
         self.fetch_topics(wait).ok()
+    }
+
+    /// [`Admin::glance`], unless there is a listing not older than `age`.
+    #[must_use]
+    pub fn glance_back(&self, age: Duration, wait: Duration) -> Option<Topics> {
+        let known = self.topics.lock().as_ref().filter(|(at, _)| at.elapsed() < age).map(|(_, topics)| topics.clone());
+        known.or_else(|| self.glance(wait))
+    }
+
+    /// Whether the broker that has a partition answers, or any broker when none is named: one try.
+    #[must_use]
+    pub fn answers(&self, place: Option<&TopicPartition>, wait: Duration) -> bool {
+        let Some(place) = place else { return self.glance(wait).is_some() };
+        self.listen(Duration::ZERO);
+        match self.client.fetch_watermarks(&place.topic, place.partition, wait) {
+            Ok(_) => true,
+            Err(error) => matches!(
+                error.rdkafka_error_code(),
+                Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::TopicAuthorizationFailed)
+            ),
+        }
     }
 
     /// The first offset and the one after the last.
@@ -188,7 +232,7 @@ impl Admin {
         let mut list = rdkafka::TopicPartitionList::new();
         list.add_partition_offset(&place.topic, place.partition, rdkafka::Offset::Offset(timestamp_ms))
             .map_err(|error| failed(&error))?;
-        let found = self.client.offsets_for_times(list, self.timeout).map_err(|error| failed(&error))?;
+        let found = self.client.offsets_for_times(list, self.timeout()).map_err(|error| failed(&error))?;
         match found.elements().first().map(|element| element.offset()) {
             Some(rdkafka::Offset::Offset(offset)) => Ok(offset),
             _ => Ok(self.watermarks(place)?.1),
@@ -231,7 +275,8 @@ impl Admin {
         }
         // The broker's default replication (needs Kafka 2.4 or later).
         let new = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
-        let options = AdminOptions::new().request_timeout(Some(self.timeout)).operation_timeout(Some(self.timeout));
+        let timeout = self.timeout();
+        let options = AdminOptions::new().request_timeout(Some(timeout)).operation_timeout(Some(timeout));
         let creator = self.creator()?;
         let outcome = futures_executor::block_on(creator.create_topics([&new], &options))
             .map_err(|error| kafka_error(format!("creating topic '{name}'"), &error))?;
@@ -241,8 +286,8 @@ impl Admin {
         }
         let begin = Instant::now();
         while !self.fetch_topics(ONE_TRY).is_ok_and(|topics| topics.contains_key(name)) {
-            if begin.elapsed() > self.timeout {
-                return Err(Error::Timeout { what: format!("creation of topic '{name}'"), waited: self.timeout });
+            if begin.elapsed() > timeout {
+                return Err(Error::Timeout { what: format!("creation of topic '{name}'"), waited: timeout });
             }
             std::thread::sleep(Duration::from_millis(20));
         }

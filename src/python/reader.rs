@@ -26,6 +26,7 @@ pub(super) struct Event {
     info: Option<Py<SessionInfo>>,
     time_ns: Option<u64>,
     associate: Option<String>,
+    associate_info: Option<Py<SessionInfo>>,
     by: Option<&'static str>,
 }
 
@@ -211,7 +212,9 @@ fn event(py: Python<'_>, item: Item) -> PyResult<Event> {
             Ok(Event { by: Some(by), ..about("session_completed", info)? })
         }
         Item::Associated { main, associate } => {
-            Ok(Event { associate: Some(associate.key.clone()), ..about("associated", main)? })
+            let key = associate.key.clone();
+            let associate_info = Some(Py::new(py, SessionInfo::new(associate))?);
+            Ok(Event { associate: Some(key), associate_info, ..about("associated", main)? })
         }
         Item::StreamStarted(stream) => Ok(of_stream("stream_started", &stream)),
         Item::StreamCompleted(stream) => Ok(of_stream("stream_completed", &stream)),

@@ -17,6 +17,7 @@ use super::options::{Inactivity, LiveStart, ReadOptions};
 use super::reader::{Completion, Item, Packet, ReaderCore, SessionRef, StreamRef};
 use super::selection::places;
 use crate::error::{Error, ErrorKind, Printable, Result};
+use crate::interrupt;
 use crate::kafka::admin::Topics;
 use crate::kafka::consumer::Message;
 use crate::kafka::{Consumer, Event, Start, TopicPartition};
@@ -95,7 +96,8 @@ struct Active {
     ends_known: bool,
     /// Completed, and kept because the group may still give us a partition with the rest of it.
     done: bool,
-    last: Instant,
+    /// For how long nothing came while it could have.
+    silent: Duration,
     warned: bool,
 }
 
@@ -134,6 +136,10 @@ pub(crate) struct Feed {
     slots: HashMap<Arc<str>, HashMap<i32, usize>>,
     looked: Instant,
     now: Instant,
+    /// When silence was last looked at.
+    listened: Instant,
+    /// When the broker was last asked whether it is there, and whether it was.
+    asked: (Instant, bool),
     out: Vec<Item>,
     failure: Option<Error>,
     /// A session that was asked for by key has been read.
@@ -182,6 +188,8 @@ impl Feed {
             slots: HashMap::new(),
             looked: now - LOOK_AGAIN,
             now,
+            listened: now,
+            asked: (now - LOOK_AGAIN, true),
             out: Vec::new(),
             failure: None,
             named_done: false,
@@ -196,10 +204,15 @@ impl Feed {
     }
 
     /// A session asked for by its key that can never be read like this is said at once.
-    fn check_named(&self) -> Result<()> {
+    fn check_named(&mut self) -> Result<()> {
         let Some(key) = self.options.session_key.as_deref() else { return Ok(()) };
         let Some(info) = self.client.inner.directory.session(key) else {
-            log::warn!("session '{}' does not exist yet: waiting for it", Printable(key));
+            match self.scope {
+                Scope::Historic => {
+                    log::warn!("session '{}' does not exist: there is nothing to read as history", Printable(key));
+                }
+                _ => log::warn!("session '{}' does not exist yet: waiting for it", Printable(key)),
+            }
             return Ok(());
         };
         if self.options.data_source.as_deref().is_some_and(|name| name != info.data_source) {
@@ -208,6 +221,8 @@ impl Feed {
         match self.scope {
             Scope::Live if info.ended => {
                 log::warn!("session '{}' has ended: there is nothing to read live", Printable(key));
+                // A group may have left some of it unread.
+                self.named_done = !self.grouped;
             }
             Scope::Historic if !info.ended => {
                 log::warn!("session '{}' has not ended: there is nothing to read as history", Printable(key));
@@ -237,9 +252,13 @@ impl Feed {
     pub(crate) fn run(mut self) {
         // Also when this thread panics: whoever waits for items must not wait for ever.
         let _finished = Finished(self.core.clone());
-        let outcome = self.work();
+        let core = self.core.clone();
+        // A question that is under way when the reader is closed is called off.
+        let outcome = interrupt::with_hook(move || core.stop.load(Ordering::Acquire), || self.work());
         self.pass_on();
-        if let Err(error) = outcome {
+        if let Err(error) = outcome
+            && !self.stopped()
+        {
             log::error!("reading ended: {error}");
             self.core.queue.fail(error);
         }
@@ -324,9 +343,6 @@ impl Feed {
             consumer.poll(Duration::ZERO, MOST, &mut |event| self.on_event(event));
         }
         self.core.queue.wait_for_room(TICK);
-        // Silence that we made ourselves does not count.
-        let now = Instant::now();
-        self.sessions.values_mut().for_each(|active| active.last = now);
     }
 
     fn pause(&mut self, on: bool) {
@@ -387,7 +403,7 @@ impl Feed {
             edges: HashMap::new(),
             ends_known: false,
             done: false,
-            last: self.now,
+            silent: Duration::ZERO,
             warned: false,
             info: info.clone(),
         };
@@ -410,6 +426,9 @@ impl Feed {
             if let Some(associate) = self.client.inner.directory.session(key) {
                 self.pass_on_association(info.clone(), associate);
             }
+        }
+        for main in self.client.inner.directory.associated_with(&info.key) {
+            self.pass_on_association(main, info.clone());
         }
         self.sessions.insert(info.key.clone(), active);
         Ok(())
@@ -784,10 +803,10 @@ impl Feed {
         let counters = &self.core.counters;
         let key = message.key.and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default();
         let found = self.sessions.get_mut(key).and_then(|active| {
-            let Active { places, streams, reference, last, warned, .. } = active;
-            Some((places.get_mut(&slot)?, streams, reference, last, warned))
+            let Active { places, streams, reference, silent, warned, .. } = active;
+            Some((places.get_mut(&slot)?, streams, reference, silent, warned))
         });
-        let Some((place, streams, reference, last, warned)) = found else {
+        let Some((place, streams, reference, silent, warned)) = found else {
             counters.skipped.fetch_add(1, Ordering::Relaxed);
             return;
         };
@@ -796,7 +815,7 @@ impl Feed {
             return;
         }
         place.next = message.offset + 1;
-        *last = self.now;
+        *silent = Duration::ZERO;
         *warned = false;
         let Some(value) = message.value else { return };
         let state = streams.entry(place.stream.clone()).or_default();
@@ -833,10 +852,7 @@ impl Feed {
     // ---- Ends ----
 
     fn complete(&mut self) {
-        if !self.core.queue.is_empty() {
-            // Somebody has yet to take what came: that is no silence.
-            self.sessions.values_mut().for_each(|active| active.last = self.now);
-        }
+        self.listen();
         let silence = self.options.inactivity != Inactivity::Never;
         let open = self.sessions.iter().filter(|(_, active)| !active.done && (silence || active.info.ended));
         let keys: Vec<String> = open.map(|(key, _)| key.clone()).collect();
@@ -847,6 +863,45 @@ impl Feed {
             } else if self.by_silence(&key) {
                 self.finish(&key, Completion::Inactivity);
             }
+        }
+    }
+
+    /// Counts the silence of each session. Only time counts in which a packet could have come: the broker answers, and
+    /// whoever takes the packets has handled what came before.
+    fn listen(&mut self) {
+        // A question to the broker may have taken long; what passed meanwhile is known of its end only.
+        let passed = self.now.duration_since(self.listened).min(LOOK_AGAIN);
+        self.listened = self.now;
+        if !self.core.queue.is_idle() {
+            return;
+        }
+        let waiting = self.sessions.values().filter(|active| !active.done);
+        let longest = waiting.filter_map(|active| Some((active.silent, self.patience(active)?, active)));
+        if let Some((silent, patience, active)) = longest.max_by_key(|(silent, ..)| *silent) {
+            let period = (patience / 4).min(LOOK_AGAIN);
+            if silent >= period && self.now.duration_since(self.asked.0) >= period {
+                let unread = active.places.iter().find(|(_, place)| place.end.is_none_or(|end| place.next < end));
+                let place = unread.and_then(|(slot, _)| self.parts.get(*slot)).map(|part| &part.place);
+                let answers = self.client.inner.admin.answers(place, LOOK_AGAIN / 2);
+                if !answers && self.asked.1 {
+                    log::warn!("the broker does not answer: this time does not count as the inactivity of sessions");
+                }
+                self.asked = (Instant::now(), answers);
+            }
+            if !self.asked.1 {
+                return;
+            }
+        }
+        self.sessions.values_mut().for_each(|active| active.silent += passed);
+    }
+
+    /// How long a session may be silent before it counts as complete.
+    fn patience(&self, active: &Active) -> Option<Duration> {
+        match self.options.inactivity {
+            Inactivity::Never => None,
+            Inactivity::After(time) => Some(time),
+            Inactivity::Default if active.was_live => None,
+            Inactivity::Default => Some(SILENCE),
         }
     }
 
@@ -913,25 +968,16 @@ impl Feed {
     }
 
     fn by_silence(&mut self, key: &str) -> bool {
-        let Some(active) = self.sessions.get_mut(key) else { return false };
-        let silent = self.now.duration_since(active.last);
-        let limit = match self.options.inactivity {
-            Inactivity::Never => None,
-            Inactivity::After(time) => Some(time),
-            Inactivity::Default if active.was_live => {
-                if silent >= SILENCE && !active.warned && !active.info.ended {
-                    active.warned = true;
-                    log::warn!(
-                        "no packet of live session '{}' for {} s; still waiting",
-                        Printable(key),
-                        silent.as_secs()
-                    );
-                }
-                None
+        let Some(active) = self.sessions.get(key) else { return false };
+        let (silent, patience) = (active.silent, self.patience(active));
+        let warn = patience.is_none() && silent >= SILENCE && !active.warned && !active.info.ended;
+        if warn && self.options.inactivity != Inactivity::Never {
+            log::warn!("no packet of live session '{}' for {} s; still waiting", Printable(key), silent.as_secs());
+            if let Some(active) = self.sessions.get_mut(key) {
+                active.warned = true;
             }
-            Inactivity::Default => Some(SILENCE),
-        };
-        limit.is_some_and(|limit| silent >= limit)
+        }
+        patience.is_some_and(|patience| silent >= patience)
     }
 
     fn finish(&mut self, key: &str, by: Completion) {

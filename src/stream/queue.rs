@@ -27,6 +27,8 @@ struct State {
     packets: usize,
     /// Threads that still put something in.
     sources: usize,
+    /// The last items that were taken may still be under way: nobody has asked for more.
+    busy: bool,
     closed: bool,
     failure: Option<Error>,
 }
@@ -39,14 +41,19 @@ pub(crate) struct Queue {
     most_packets: usize,
 }
 
+/// A limit, of which 0 means that there is none.
+fn unless_zero(limit: usize) -> usize {
+    if limit == 0 { usize::MAX } else { limit }
+}
+
 impl Queue {
     pub(crate) fn new(most_bytes: usize, most_packets: usize, sources: usize) -> Self {
         Self {
             state: Mutex::new(State { sources, ..State::default() }),
             filled: Condvar::new(),
             drained: Condvar::new(),
-            most_bytes: most_bytes.max(1),
-            most_packets: if most_packets == 0 { usize::MAX } else { most_packets },
+            most_bytes: unless_zero(most_bytes),
+            most_packets: unless_zero(most_packets),
         }
     }
 
@@ -98,8 +105,10 @@ impl Queue {
         while !state.closed && !self.drained.wait_until(&mut state, deadline).timed_out() {}
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.state.lock().items.is_empty()
+    /// Whether everything that was put in has been taken and handled, and whoever takes waits for more or may do so.
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = self.state.lock();
+        state.items.is_empty() && !state.busy
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -136,8 +145,10 @@ impl Queue {
     pub(crate) fn take(&self, most: usize, timeout: Duration) -> Result<Batch> {
         let deadline = after(timeout);
         let mut state = self.state.lock();
+        state.busy = false;
         loop {
             if !state.items.is_empty() {
+                state.busy = true;
                 let count = state.items.len().min(most.max(1));
                 let items: Vec<Item> = state.items.drain(..count).collect();
                 for item in &items {

@@ -239,6 +239,8 @@ impl Reader {
             Reading::Session => &[Scope::Named],
             Reading::Live => &[Scope::Live],
             Reading::Historic => &[Scope::Historic],
+            // One session is either of the two, and the other one of them has nothing to wait for.
+            Reading::Both if options.session_key.is_some() => &[Scope::Named],
             Reading::Both => &[Scope::Historic, Scope::Live],
         };
         let core = Arc::new(ReaderCore {

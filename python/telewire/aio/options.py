@@ -25,6 +25,8 @@ class ConnectOptions(TypedDict, total=False):
     consumer: Mapping[str, object] | None
     kafka: Mapping[str, object] | None
     timeout_s: float | None
+    connect_timeout_s: float | None
+    quiet_s: float | None
     on_outage: Literal["fail", "wait"] | None
     config: str | os.PathLike[str] | Config | None
 

@@ -1,0 +1,347 @@
+"""The life cycle that the library and all its services share: created, initialised, started, stopped.
+
+States and what each call does in them:
+
+============== =========== =============== ============== ============ =====================
+call           CREATED     INITIALISED     STARTED        STOPPED      FAILED
+============== =========== =============== ============== ============ =====================
+`initialise`   runs        nothing to do   nothing to do  raises       runs again
+`start`        raises      runs            nothing to do  raises       answers with a failure
+`stop`         STOPPED     STOPPED         runs, STOPPED  nothing      STOPPED
+============== =========== =============== ============== ============ =====================
+
+`FAILED` follows an `initialise` without success. `start` does not raise there, because programs call both without
+looking and check only whether `create_service` succeeded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import threading
+import time
+import uuid
+from abc import abstractmethod
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+import telewire
+from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ApiResult
+from ma_dataplatforms_streaming_support_library.contracts.shared.error_code import ErrorCode
+from ma_dataplatforms_streaming_support_library.contracts.shared.i_service import IService
+from ma_dataplatforms_streaming_support_library.core.base.callback_errors import CallbackErrors
+from ma_dataplatforms_streaming_support_library.core.base.errors import SupportLibraryError, SupportLibraryStateError
+from ma_dataplatforms_streaming_support_library.core.base.event import Event
+from ma_dataplatforms_streaming_support_library.core.base.failures import Failure, from_telewire
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ma_dataplatforms_streaming_support_library.core.base.logger import ILogger
+
+__all__ = ["Service", "State"]
+
+
+class State(enum.Enum):
+    """Where in its life a service is."""
+
+    CREATED = "created"
+    INITIALISED = "initialised"
+    STARTED = "started"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class Service(IService):
+    """Runs the state machine; a service says in `on_initialise`, `on_start` and `on_stop` what is done in each step.
+
+    Each step runs without a lock held and at most once at a time. The life-cycle events are raised once each, after the
+    change of state, on the thread that caused it.
+
+    Args:
+        what: Names the service in messages, such as ``packet writer``.
+        logger: Where it reports.
+        stop_s: Time in seconds that `stop` may take.
+    """
+
+    def __init__(self, what: str, logger: ILogger, stop_s: float) -> None:
+        self._what = what
+        self._logger = logger
+        self._stop_s = stop_s
+        self._id = uuid.uuid4()
+        self._state = State.CREATED
+        self._reason = ""
+        self._changed = threading.Condition()
+        self._busy = False
+        self._stop_begun = threading.Event()
+        self._stop_result: ApiResult[bool] | None = None
+        self.callback_errors = CallbackErrors(what, logger)
+        self._initialised = Event(self, "initialised", self.callback_errors.report)
+        self._started = Event(self, "started", self.callback_errors.report)
+        self._stopped = Event(self, "stopped", self.callback_errors.report)
+
+    # What a service does
+
+    @abstractmethod
+    def on_initialise(self) -> None:
+        """Prepare.
+
+        Raises:
+            Failure: It cannot be used; `initialise` answers with it.
+        """
+
+    @abstractmethod
+    def on_start(self) -> None:
+        """Begin.
+
+        Raises:
+            Failure: It did not begin; `start` answers with it and may be called again.
+        """
+
+    @abstractmethod
+    def on_stop(self, deadline: float) -> str:
+        """End, by `deadline` (of `time.monotonic`): drain, flush, release. Called once, if it was ever initialised.
+
+        Returns:
+            What could not be ended in time, for people; empty if all is well.
+        """
+
+    def in_callback(self) -> bool:
+        """Whether the caller is in a callback of this service; it then cannot wait for that callback to end."""
+        return False
+
+    # What everybody may ask
+
+    @property
+    def id(self) -> uuid.UUID:
+        """Identity of this service object."""
+        return self._id
+
+    @property
+    def what(self) -> str:
+        """What kind of service it is, for people."""
+        return self._what
+
+    @property
+    def state(self) -> State:
+        """Where in its life it is."""
+        return self._state
+
+    @property
+    def is_initialised(self) -> bool:
+        """Whether it was initialised and not stopped."""
+        return self._state in (State.INITIALISED, State.STARTED)
+
+    @property
+    def is_started(self) -> bool:
+        """Whether it runs."""
+        return self._state is State.STARTED
+
+    @property
+    def stop_begun(self) -> bool:
+        """Whether somebody has asked it to stop: what waits for long looks at this."""
+        return self._stop_begun.is_set()
+
+    def wait_for_stop(self, timeout_s: float) -> bool:
+        """Wait until somebody asks it to stop, at most `timeout_s` seconds; whether somebody has."""
+        return self._stop_begun.wait(timeout_s)
+
+    @property
+    def initialised(self) -> Event[datetime]:
+        """Raised after it was initialised, with the time in UTC."""
+        return self._initialised
+
+    @initialised.setter
+    def initialised(self, event: Event[datetime]) -> None:
+        _same(self._initialised, event)
+
+    @property
+    def started(self) -> Event[datetime]:
+        """Raised after it was started, with the time in UTC."""
+        return self._started
+
+    @started.setter
+    def started(self, event: Event[datetime]) -> None:
+        _same(self._started, event)
+
+    @property
+    def stopped(self) -> Event[datetime]:
+        """Raised after it was stopped, with the time in UTC."""
+        return self._stopped
+
+    @stopped.setter
+    def stopped(self, event: Event[datetime]) -> None:
+        _same(self._stopped, event)
+
+    def require_started(self) -> None:
+        """Refuse to work in any state but STARTED.
+
+        Raises:
+            Failure: The state forbids it, and which.
+        """
+        if self._state is State.STARTED:
+            return
+        raise self._refusal()
+
+    def _refusal(self) -> Failure:
+        if self._state is State.STOPPED:
+            return Failure(ErrorCode.STATE_STOPPED, f"{self._what} is stopped")
+        if self._state is State.FAILED:
+            return Failure(ErrorCode.STATE_FAILED, f"{self._what} failed to initialise: {self._reason}")
+        return Failure(ErrorCode.STATE_NOT_STARTED, f"{self._what} is not started")
+
+    # The life cycle
+
+    def initialise(self) -> ApiResult[bool]:
+        """Prepare the service.
+
+        Raises:
+            SupportLibraryStateError: It was stopped; services are not used twice.
+        """
+        with self._changed:
+            self._await_turn()
+            if self._state is State.STOPPED:
+                raise SupportLibraryStateError(f"{self._what} is stopped and cannot be initialised again; create another")
+            if self._state in (State.INITIALISED, State.STARTED):
+                return ApiResult.ok(True)
+            self._busy = True
+        failure = self._step(self.on_initialise)
+        with self._changed:
+            self._busy = False
+            self._state = State.INITIALISED if failure is None else State.FAILED
+            self._reason = "" if failure is None else failure.message
+            self._changed.notify_all()
+        if failure is not None:
+            self._logger.error(f"{self._what}: {failure.message}")
+            return ApiResult.failed(failure.code, failure.message)
+        self._initialised.fire(datetime.now(UTC))
+        return ApiResult.ok(True)
+
+    async def initialise_async(self) -> ApiResult[bool]:
+        """`initialise`, awaited beside other tasks."""
+        return await asyncio.to_thread(self.initialise)
+
+    def start(self) -> ApiResult[bool]:
+        """Start the service.
+
+        Raises:
+            SupportLibraryStateError: It was not initialised, or it was stopped.
+        """
+        with self._changed:
+            self._await_turn()
+            if self._state is State.CREATED:
+                raise SupportLibraryStateError(f"{self._what} is not initialised; call initialise() before start()")
+            if self._state is State.STOPPED:
+                raise SupportLibraryStateError(f"{self._what} is stopped and cannot be started again; create another")
+            if self._state is State.STARTED:
+                return ApiResult.ok(True)
+            if self._state is State.FAILED:
+                refusal = self._refusal()
+                return ApiResult.failed(refusal.code, refusal.message)
+            self._busy = True
+        failure = self._step(self.on_start)
+        with self._changed:
+            self._busy = False
+            if failure is None:
+                self._state = State.STARTED
+            self._changed.notify_all()
+        if failure is not None:
+            self._logger.error(f"{self._what}: {failure.message}")
+            return ApiResult.failed(failure.code, failure.message)
+        self._started.fire(datetime.now(UTC))
+        return ApiResult.ok(True)
+
+    def stop(self) -> ApiResult[bool]:
+        """Stop the service; legal in every state, from every thread and from its own callbacks, any number of times.
+
+        Returns when the service has come to rest, at most its termination time-out later. In one of its own callbacks
+        it only marks the service as stopped and returns; the rest happens when the callback has returned.
+        """
+        return self.stop_by(time.monotonic() + self._stop_s)
+
+    def stop_by(self, deadline: float) -> ApiResult[bool]:
+        """`stop`, by a moment of `time.monotonic`: the library gives all its services the same."""
+        in_callback = self.in_callback()
+        self._stop_begun.set()
+        with self._changed:
+            if self._state is State.STOPPED:
+                if not in_callback:
+                    # Somebody else is at it, or it is done.
+                    self._changed.wait_for(lambda: self._stop_result is not None, max(deadline - time.monotonic(), 0) + 1)
+                return self._stop_result or ApiResult.ok(True, "stopping")
+            self._await_turn()
+            before, self._state = self._state, State.STOPPED
+            self._changed.notify_all()
+        if in_callback:
+            threading.Thread(
+                target=self._come_to_rest, args=(before, deadline), name=f"telewire-stop-{self._what}", daemon=True
+            ).start()
+            return ApiResult.ok(True, "stopping")
+        return self._come_to_rest(before, deadline)
+
+    def _come_to_rest(self, before: State, deadline: float) -> ApiResult[bool]:
+        left = ""
+        if before is not State.CREATED:
+            try:
+                left = self.on_stop(deadline)
+            except Failure as failure:
+                left = failure.message
+            except telewire.TelewireError as error:
+                left = str(error)
+        if left:
+            self._logger.warning(f"{self._what}: stopped, but {left}")
+        result: ApiResult[bool] = ApiResult.failed(ErrorCode.STATE_STOPPED, left) if left else ApiResult.ok(True)
+        with self._changed:
+            self._stop_result = result
+            self._changed.notify_all()
+        self._stopped.fire(datetime.now(UTC))
+        return result
+
+    def _await_turn(self) -> None:
+        # The condition is held. A step that waits for long ends when `stop` is called.
+        self._changed.wait_for(lambda: not self._busy)
+
+    def _step(self, step: object) -> Failure | None:
+        assert callable(step)
+        try:
+            step()
+        except Failure as failure:
+            return failure
+        except telewire.TelewireError as error:
+            return from_telewire(error)
+        except BaseException:
+            # Ctrl-C in a long wait: the state stays what it was, and others get their turn.
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
+            raise
+        return None
+
+    def dispose(self) -> None:
+        """Stop."""
+        self.stop()
+
+    def close(self) -> None:
+        """Stop."""
+        self.stop()
+
+    def __enter__(self) -> Self:
+        for step in (self.initialise, self.start):
+            result = step()
+            if not result.success:
+                raise SupportLibraryError(result.message, result.error_code)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._state.value}>"
+
+
+def _same(mine: object, given: object) -> None:
+    # `service.started += handler` assigns the event to itself; nothing else may be assigned.
+    if given is not mine:
+        raise AttributeError("events cannot be replaced; subscribe to them")
