@@ -460,12 +460,14 @@ class Client:
         data_source: str | None = None,
         mode: Mode | None = None,
         inactivity_s: float | Literal["default"] | None = "default",
+        buffer_bytes: int = _BUFFER_BYTES,
+        buffer_packets: int = 0,
         on_undecodable: OnUndecodable = "skip",
     ) -> Reader:
         """Read the essential packets of a session or of a data source: configuration, markers and the like.
 
         A packet that was written on several streams is there once for each. Without `mode`, a session is read to its
-        end; ``historic`` stops where the topic ends now.
+        end; ``historic`` stops where the topic ends now. The options are those of `read`.
         """
         core = self._core.read(
             session_key=session_key,
@@ -477,8 +479,8 @@ class Client:
             excluded_streams=[],
             inactivity_s=_inactivity(inactivity_s),
             from_beginning=True,
-            buffer_bytes=_BUFFER_BYTES,
-            buffer_packets=0,
+            buffer_bytes=buffer_bytes,
+            buffer_packets=buffer_packets,
             group_id="",
             essentials=True,
             from_ns=None,
