@@ -68,8 +68,9 @@ clean: ## Remove what was made in this checkout (the cache of all checkouts stay
 	rm -rf $(VENV) $(PEERS) dist site target .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 requirements: $(BIN)/ready ## Pin requirements/*.in anew (needs uv)
-	@for set in dev peers; do uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	  --no-header --no-annotate --no-emit-index-url requirements/$$set.in --output-file requirements/$$set.txt; done
+	@for set in $(basename $(wildcard requirements/*.in requirements/*/*.in)); do uv pip compile --quiet --upgrade \
+	  --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  $$set.in --output-file $$set.txt; done
 
 # The parts of `make test`. Called directly they expect `make build`; pytest then starts a Kafka of its own.
 

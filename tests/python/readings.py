@@ -122,6 +122,11 @@ def text_of(dto: ReceivedPacketDto) -> str:
     return dto.packet.content.decode()
 
 
+def note(key: str, text: str | int, *, essential: bool = False, type: str = "Note") -> bytes:
+    """A packet of a type of our own, which holds a text."""
+    return Packet(type=type, session_key=key, content=str(text).encode(), is_essential=essential).SerializeToString()
+
+
 @dataclass
 class Lab:
     """A library, and a telewire client beside it with which its data is written."""
@@ -149,8 +154,7 @@ class Lab:
     ) -> None:
         """Write packets with these contents and wait until they are delivered."""
         for text in texts:
-            packet = Packet(type=type, session_key=key, content=str(text).encode(), is_essential=essential)
-            data = packet.SerializeToString()
+            data = note(key, text, essential=essential, type=type)
             self.writer.write(source, stream, key if record_key is None else record_key, data)
         assert self.writer.flush(DEADLINE_S)
 

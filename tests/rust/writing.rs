@@ -292,7 +292,7 @@ fn an_end_that_is_tried_again_is_written_once_and_asking_for_it_never_waits() {
     };
     let first = end();
     std::thread::scope(|scope| {
-        let ending = scope.spawn(&end);
+        let ending = scope.spawn(end);
         let mut longest = Duration::ZERO;
         while !ending.is_finished() {
             let begin = Instant::now();

@@ -17,9 +17,14 @@ __all__ = ["Completion"]
 
 
 class Completion:
-    """Which sessions were begun and which are complete. Thread-safe."""
+    """Which sessions were begun and which are complete. Thread-safe.
 
-    def __init__(self) -> None:
+    Args:
+        finite: Whether `read_all` will be called when all is read; if not, all is whatever was begun or expected.
+    """
+
+    def __init__(self, *, finite: bool) -> None:
+        self._finite = finite
         self._changed = threading.Condition()
         self._expected: set[str] = set()
         self._open: set[str] = set()
@@ -61,7 +66,7 @@ class Completion:
             self._changed.notify_all()
 
     def wait(self, session_key: str | None, timeout_s: float | None) -> bool:
-        """Wait until a session, or without a key everything that was begun or is expected, was read to its end.
+        """Wait until a session, or without a key everything, was read to its end.
 
         Args:
             session_key: Which one.
@@ -88,4 +93,6 @@ class Completion:
             raise ReadTimeoutError(failure.message, failure.code)
         if session_key is not None:
             return session_key in self._complete
-        return self._read_all or (bool(self._complete) and not self._open and not self._expected)
+        if self._finite:
+            return self._read_all
+        return bool(self._complete) and not self._open and not self._expected

@@ -66,7 +66,7 @@ class PacketReaderService(ReaderService, IPacketReaderService):
             buffer_length=configuration.buffer_length,
         )
         self._reading = configuration
-        self._completion = Completion()
+        self._completion = Completion(finite=configuration.reading_type is PacketReadingType.HISTORIC)
         self._known: dict[str, SessionInfo] = {}
         report = self.callback_errors.report
         self.session_reading_started: Event[SessionInfo] = Event(self, "session_reading_started", report)
@@ -167,7 +167,7 @@ class PacketReaderService(ReaderService, IPacketReaderService):
             )
 
     def _historic_sessions(self) -> list[str]:
-        parts = self._reading.session_identifier_pattern.split("*")
+        parts = (self._reading.session_identifier_pattern or "*").split("*")
         pattern = re.compile(".*".join(map(re.escape, parts)), re.DOTALL)
         sessions = self.client.sessions(self._reading.data_source, live=False)
         return [found.key for found in sessions if pattern.fullmatch(found.identifier)]
