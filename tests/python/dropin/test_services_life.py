@@ -86,7 +86,7 @@ def subject(request: pytest.FixtureRequest, embedded: str, domain: str) -> Itera
     with library_on(embedded, domain) as (library, _):
         service = SERVICES[kind](library).unwrap()
         ask = {
-            "session management": lambda: service.get_all_sessions(),
+            "session management": service.get_all_sessions,
             "data format management": lambda: service.get_data_source_data_format_info("Car"),
             "packet writer": lambda: service.write_data("Car", "", "key", packet_of("key")),
         }[kind]
@@ -195,7 +195,7 @@ def test_conformance_4_services_are_made_only_while_the_library_is_started(
     library, _ = create(where(embedded, domain))
     Subject("support library", library, lambda: None).bring_to(state)
     code = "SL-STATE-003" if state == "stopped" else "SL-STATE-001"
-    made = SERVICES[kind](library)
+    made: Any = SERVICES[kind](library)
     failed_with(made, code)
     with pytest.raises(AttributeError, match="support library is"):
         made.initialise()
@@ -238,14 +238,23 @@ def test_initialise_async_is_awaited_beside_other_tasks(subject: Subject) -> Non
 @pytest.mark.parametrize("how", ["dispose", "close", "with"])
 def test_other_ways_to_stop(subject: Subject, how: str) -> None:
     if how == "with":
-        with pytest.raises(KeyError), subject.thing as entered:
+        with subject.thing as entered:
             assert entered is subject.thing
             assert subject.thing.is_started
-            raise KeyError("goes on")
     else:
         subject.thing.initialise()
         subject.thing.start()
         getattr(subject.thing, how)()
+    assert subject.told.names == ["initialised", "started", "stopped"]
+
+
+def test_a_with_block_stops_and_lets_an_exception_go_on(subject: Subject) -> None:
+    def fail() -> None:
+        with subject.thing:
+            raise KeyError("goes on")
+
+    with pytest.raises(KeyError, match="goes on"):
+        fail()
     assert subject.told.names == ["initialised", "started", "stopped"]
 
 
@@ -420,7 +429,7 @@ def test_stopping_the_library_stops_its_services_writers_first(embedded: str, do
 
 
 def test_a_library_that_was_stopped_and_its_services_are_garbage(embedded: str, domain: str) -> None:
-    library, log = create(where(embedded, domain))
+    library, _ = create(where(embedded, domain))
     library.initialise()
     library.start()
     services = [started(make(library)) for make in SERVICES.values()]
@@ -457,7 +466,9 @@ def test_a_started_service_runs_on_although_the_program_dropped_it(embedded: str
 
         begin()
         gc.collect()
-        started(library.get_session_manager_api().create_service()).create_new_session(SessionCreationInfo("Car", "FP1"))
+        started(library.get_session_manager_api().create_service()).create_new_session(
+            SessionCreationInfo("Car", "FP1")
+        )
         eventually(lambda: told == ["FP1"])
 
 
