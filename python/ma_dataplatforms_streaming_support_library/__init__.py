@@ -466,13 +466,15 @@ _HOMES: Final = {name: module for module, names in _MODULES.items() for name in 
 _other_distribution.warn()
 
 
-def __getattr__(name: str) -> object:
-    """Import the module of a class when the class is first named."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:  # where every name would exist for type checkers
+
+    def __getattr__(name: str) -> object:
+        """Import the module of a class when the class is first named."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

@@ -60,7 +60,7 @@ class GenericValue:
                 return cast("_T", float(raw))
             if to is int and raw == int(raw):
                 return cast("_T", int(raw))
-            if to is bool and not math.isnan(raw):
+            if to is bool and not (isinstance(raw, float) and math.isnan(raw)):
                 return cast("_T", bool(raw))
         except (OverflowError, ValueError):  # infinite, NaN, or an int beyond every float
             return None
