@@ -1,4 +1,7 @@
-"""The program of `drop_in.py` in telewire's own style. Usage: drop_in_moved.py [BROKER]"""
+"""The program of `drop_in.py` in telewire's own style.
+
+Usage: drop_in_moved.py [BROKER]
+"""
 
 import sys
 import time

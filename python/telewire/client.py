@@ -410,12 +410,15 @@ class Client:
             identifier: Without a session, only those whose identifier matches; ``*`` stands for any text.
             mode: ``live`` reads sessions that are or become live and goes on until it is closed, ``historic`` reads
                 ended ones and stops, ``both`` does both. Without it, a session is read as said above, and sessions
-                that match are read ``live``.
+                that match are read ``live``. With a session, ``live`` reads it only if it has not ended and
+                ``historic`` only if it has; otherwise a warning is logged and nothing is read.
             streams: Named streams to read; None for all. The main stream is read too unless `exclude_main`.
             exclude_main: Leave the main stream out.
             excluded_streams: Named streams to leave out.
             inactivity_s: Silence in seconds after which a session counts as complete; None for never. By default that
-                is never for live sessions and 30 s for history.
+                is never for live sessions and 30 s for history. Only time counts in which a packet could have come:
+                not while the broker does not answer, and not while the packets handed out last are being handled
+                (until more are asked for).
             start: For live sessions, ``beginning`` reads them from their first record, ``edge`` from now on.
             since: Start at records submitted at or after this time (a time, or ns since the Unix epoch).
             group_id: Share the partitions with the other readers of this group and resume where it left off; for
@@ -460,12 +463,14 @@ class Client:
         data_source: str | None = None,
         mode: Mode | None = None,
         inactivity_s: float | Literal["default"] | None = "default",
+        buffer_bytes: int = _BUFFER_BYTES,
+        buffer_packets: int = 0,
         on_undecodable: OnUndecodable = "skip",
     ) -> Reader:
         """Read the essential packets of a session or of a data source: configuration, markers and the like.
 
         A packet that was written on several streams is there once for each. Without `mode`, a session is read to its
-        end; ``historic`` stops where the topic ends now.
+        end; ``historic`` stops where the topic ends now. The options are those of `read`.
         """
         core = self._core.read(
             session_key=session_key,
@@ -477,8 +482,8 @@ class Client:
             excluded_streams=[],
             inactivity_s=_inactivity(inactivity_s),
             from_beginning=True,
-            buffer_bytes=_BUFFER_BYTES,
-            buffer_packets=0,
+            buffer_bytes=buffer_bytes,
+            buffer_packets=buffer_packets,
             group_id="",
             essentials=True,
             from_ns=None,

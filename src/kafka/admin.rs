@@ -23,6 +23,9 @@ pub type Topics = Arc<BTreeMap<String, i32>>;
 /// How long one question may take before it is asked again.
 const ONE_TRY: Duration = Duration::from_millis(1500);
 
+/// How long a topic that was just created may be unknown to some broker.
+const SETTLING: Duration = Duration::from_secs(2);
+
 /// Asks the cluster. Shared by everything a client starts.
 pub struct Admin {
     /// Answers questions; its problems are heard when it is polled.
@@ -181,7 +184,8 @@ impl Admin {
     /// The first offset and the one after the last.
     ///
     /// # Errors
-    /// [`Error::Kafka`] when the broker refuses, [`Error::Unreachable`] when it does not answer.
+    /// [`Error::Kafka`] when the broker refuses or the topic does not exist (any more), [`Error::Unreachable`] when it
+    /// does not answer.
     pub fn watermarks(&self, place: &TopicPartition) -> Result<(i64, i64)> {
         let begin = Instant::now();
         loop {
@@ -206,10 +210,20 @@ impl Admin {
                     if !passing {
                         return Err(kafka_error(format!("reading the offsets of {place}"), &error));
                     }
+                    if begin.elapsed() >= SETTLING && self.is_missing(place) {
+                        let code = RDKafkaErrorCode::UnknownTopicOrPartition;
+                        return Err(code_error(format!("reading the offsets of {place}"), code));
+                    }
                     self.give_up_or_go_on(begin, &error)?;
                 }
             }
         }
+    }
+
+    /// Whether the cluster says that there is no such partition.
+    fn is_missing(&self, place: &TopicPartition) -> bool {
+        let topics = self.glance(ONE_TRY);
+        topics.is_some_and(|topics| topics.get(&*place.topic).is_none_or(|count| *count <= place.partition))
     }
 
     /// [`Admin::watermarks`], or `(0, 0)` for a topic that does not exist.
@@ -311,6 +325,7 @@ pub(crate) fn code_error(operation: String, code: RDKafkaErrorCode) -> Error {
         RDKafkaErrorCode::ClusterAuthorizationFailed => {
             "; this user may not create topics: have an administrator create them, or ask for the Create right"
         }
+        RDKafkaErrorCode::UnknownTopicOrPartition => "; it does not exist, or was deleted a moment ago",
         RDKafkaErrorCode::InvalidReplicationFactor => "; the cluster's default replication is more than it has brokers",
         _ => "",
     };

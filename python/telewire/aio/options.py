@@ -49,6 +49,8 @@ class EssentialsOptions(TypedDict, total=False):
     data_source: str | None
     mode: Literal["live", "historic", "both"] | None
     inactivity_s: float | Literal["default"] | None
+    buffer_bytes: int
+    buffer_packets: int
     on_undecodable: Literal["raise", "skip", "keep"]
 
 
@@ -62,5 +64,3 @@ class ReadOptions(EssentialsOptions, total=False):
     start: Literal["beginning", "edge"]
     since: datetime | int | None
     group_id: str
-    buffer_bytes: int
-    buffer_packets: int

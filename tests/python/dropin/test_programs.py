@@ -10,6 +10,7 @@ import math
 import uuid
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 import telewire
@@ -185,7 +186,7 @@ def test_conformance_2_a_pattern_that_fits_no_session_reads_nothing(race: Race) 
     with running(source("reader_2025", **constants), race.broker, name="reader of nothing") as reader:
         reader.wait_for("Press Enter to stop reading")
         with pytest.raises(AssertionError, match="0 times"):
-            reader.wait_for(" packet | event ", timeout_s=2)
+            reader.wait_for(r"\bpacket \d| event \w+_", timeout_s=2)
         reader.press_enter()
         reader.finish()
     assert reader.errors == []
@@ -240,7 +241,7 @@ def test_conformance_2_the_drop_in_reads_what_telewire_wrote(address: str, data_
                 ["Cos:MyApp", "Sin:MyApp"],
                 start_ns=start_ns + part * 100_000,
                 interval_ns=1000,
-                values=[[math.cos(n), math.sin(n)] for n in indices],
+                values=np.array([[math.cos(n), math.sin(n)] for n in indices]),
             )
         stream.event("Pit:MyApp", start_ns, [4.0, 5.0])
         session.lap("Lap 5", start_ns, number=5)

@@ -604,11 +604,11 @@ def test_new_formats_of_all_data_sources_are_told_once(broker: str, domain: str)
             assert [(change.id, change.is_new) for change in changes] == [(77, False), (78, False)]
             assert changes[-1].format == telewire.DataFormat((old, 77, 78), "parameters", ("vCar:Chassis",))
             assert watch.next(0.2) is None
-            assert not watch.closed
         assert watch.closed
         assert watch.next(30) is None
 
 
+@pytest.mark.asyncio
 async def test_asyncio_registers_sessions_and_watches_formats(broker: str, domain: str) -> None:
     async with aio.connect(broker, domain=domain) as client:
         info = await client.register_session("CarA", identifier="FP1")
@@ -632,11 +632,11 @@ def test_packets_and_events_are_fetched_with_a_limit_for_the_wait(client: Client
             items.extend(more or [])
             return more is None
 
-        wait_until(lambda: fetch() or len(items) >= 2, "the session's start")
+        wait_until(lambda: fetch() or len(items) >= 2, 30, "the session's start")
         assert reader.fetch_items(10, 0.05) == []
         writer.write("CarA", "", info.key, protos.Packet(type="Test", session_key=info.key))
         client.end_session(info.key)
-        wait_until(fetch, "the reader's end")
+        wait_until(fetch, 30, "the reader's end")
     kinds = [item.type if isinstance(item, telewire.Packet) else item.kind for item in items]
     assert kinds == [
         "session_started",
@@ -687,7 +687,12 @@ def test_failed_packets_are_told_once_with_what_they_were_written_for(kafka: str
         for essential in (False, True):
             noise.is_essential = essential
             ticket = writer.write("CarA", "S", "k1", noise)
-            wait_until(lambda: failures.extend(writer.failures()) or bool(failures), "the failure")
+
+            def told() -> bool:
+                failures.extend(writer.failures())
+                return bool(failures)
+
+            wait_until(told, 30, "the failure")
             (failure,) = failures
             assert (failure.ticket, failure.fate) == (ticket, "not_persisted")
             assert (failure.data_source, failure.stream, failure.session_key) == ("CarA", "S", "k1")

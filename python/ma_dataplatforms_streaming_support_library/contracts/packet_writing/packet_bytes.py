@@ -22,13 +22,7 @@ class PacketBytes:
         Raises:
             TypeError: `data` is not bytes-like.
         """
-        if type(data) is bytes:
-            self.data = data
-            return
-        try:
-            self.data = bytes(memoryview(data))
-        except TypeError:
-            raise TypeError(f"data must be bytes-like, not {type(data).__name__}") from None
+        self.data = data if type(data) is bytes else _copied(data)
 
     def __eq__(self, other: object) -> bool:
         return self.data == other.data if isinstance(other, PacketBytes) else NotImplemented
@@ -44,3 +38,10 @@ class PacketBytes:
 
     def __repr__(self) -> str:
         return f"PacketBytes({len(self.data)} bytes)"
+
+
+def _copied(data: object) -> bytes:
+    try:
+        return bytes(memoryview(data))  # type: ignore[arg-type] # or it raises
+    except TypeError:
+        raise TypeError(f"data must be bytes-like, not {type(data).__name__}") from None

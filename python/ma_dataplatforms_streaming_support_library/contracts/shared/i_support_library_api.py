@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from ma_dataplatforms_streaming_support_library.contracts.shared.i_service import IService
 
 if TYPE_CHECKING:
+    import ma_dataplatforms_streaming_support_library.contracts.data_format_management.i_data_format_management_service_module_api as data_formats  # noqa: E501
+    import ma_dataplatforms_streaming_support_library.contracts.session_management.i_session_management_service_module_api as sessions  # noqa: E501
     from ma_dataplatforms_streaming_support_library.contracts.buffering.i_sample_reader_service_module_api import (
         ISampleReaderServiceModuleApi,
-    )
-    from ma_dataplatforms_streaming_support_library.contracts.data_format_management import (
-        i_data_format_management_service_module_api as data_formats,
     )
     from ma_dataplatforms_streaming_support_library.contracts.essentials.i_essentials_service_module_api import (
         IEssentialsServiceModuleApi,
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
     )
     from ma_dataplatforms_streaming_support_library.contracts.packet_writing.i_packet_writer_service_module_api import (
         IPacketWriterServiceModuleApi,
-    )
-    from ma_dataplatforms_streaming_support_library.contracts.session_management import (
-        i_session_management_service_module_api as sessions,
     )
 
 __all__ = ["ISupportLibraryApi"]

@@ -41,6 +41,11 @@ class Event(Generic[_Args]):
     def __repr__(self) -> str:
         return f"<Event {self._name} of {type(self._sender).__name__}, {len(self._handlers)} subscribed>"
 
+    @property
+    def subscribed(self) -> bool:
+        """Whether anybody would be called."""
+        return bool(self._handlers)
+
     def subscribe(self, handler: EventHandler[_Args]) -> None:
         """Call `handler` from now on; subscribed twice, it is called twice.
 

@@ -23,7 +23,7 @@ import time
 import uuid
 from abc import abstractmethod
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import telewire
 from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ApiResult
@@ -33,13 +33,19 @@ from ma_dataplatforms_streaming_support_library.core.base.callback_errors import
 from ma_dataplatforms_streaming_support_library.core.base.errors import SupportLibraryError, SupportLibraryStateError
 from ma_dataplatforms_streaming_support_library.core.base.event import Event
 from ma_dataplatforms_streaming_support_library.core.base.failures import Failure, from_telewire
+from ma_dataplatforms_streaming_support_library.core.base.guarded_logger import GuardedLogger
+from ma_dataplatforms_streaming_support_library.core.base.metrics import Figure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
     from ma_dataplatforms_streaming_support_library.core.base.logger import ILogger
 
 __all__ = ["Service", "State"]
+
+# How much longer than one's own deadline one waits for somebody else's stop.
+_OTHERS_S: Final = 0.5
 
 
 class State(enum.Enum):
@@ -66,7 +72,7 @@ class Service(IService):
 
     def __init__(self, what: str, logger: ILogger, stop_s: float) -> None:
         self._what = what
-        self._logger = logger
+        self._logger = GuardedLogger.of(logger)
         self._stop_s = stop_s
         self._id = uuid.uuid4()
         self._state = State.CREATED
@@ -76,9 +82,9 @@ class Service(IService):
         self._stop_begun = threading.Event()
         self._stop_result: ApiResult[bool] | None = None
         self.callback_errors = CallbackErrors(what, logger)
-        self._initialised = Event(self, "initialised", self.callback_errors.report)
-        self._started = Event(self, "started", self.callback_errors.report)
-        self._stopped = Event(self, "stopped", self.callback_errors.report)
+        self.initialised: Event[datetime] = Event(self, "initialised", self.callback_errors.report)
+        self.started: Event[datetime] = Event(self, "started", self.callback_errors.report)
+        self.stopped: Event[datetime] = Event(self, "stopped", self.callback_errors.report)
 
     # What a service does
 
@@ -100,15 +106,24 @@ class Service(IService):
 
     @abstractmethod
     def on_stop(self, deadline: float) -> str:
-        """End, by `deadline` (of `time.monotonic`): drain, flush, release. Called once, if it was ever initialised.
+        """End, by `deadline` (of `time.monotonic`): drain, flush, release.
+
+        Called once, and not if `initialise` was never called; it may have failed.
 
         Returns:
             What could not be ended in time, for people; empty if all is well.
+
+        Raises:
+            Failure: The same, where it has a code of its own.
         """
 
     def in_callback(self) -> bool:
         """Whether the caller is in a callback of this service; it then cannot wait for that callback to end."""
         return False
+
+    def figures(self) -> Iterable[Figure]:
+        """What there is to measure, as of now; called on any thread. Counters never go back."""
+        yield Figure("support_lib_handler_errors_total", (("service", self._what),), self.callback_errors.count)
 
     # What everybody may ask
 
@@ -116,6 +131,11 @@ class Service(IService):
     def id(self) -> uuid.UUID:
         """Identity of this service object."""
         return self._id
+
+    @property
+    def logger(self) -> GuardedLogger:
+        """Where it reports; calling it never raises."""
+        return self._logger
 
     @property
     def what(self) -> str:
@@ -146,33 +166,6 @@ class Service(IService):
         """Wait until somebody asks it to stop, at most `timeout_s` seconds; whether somebody has."""
         return self._stop_begun.wait(timeout_s)
 
-    @property
-    def initialised(self) -> Event[datetime]:
-        """Raised after it was initialised, with the time in UTC."""
-        return self._initialised
-
-    @initialised.setter
-    def initialised(self, event: Event[datetime]) -> None:
-        _same(self._initialised, event)
-
-    @property
-    def started(self) -> Event[datetime]:
-        """Raised after it was started, with the time in UTC."""
-        return self._started
-
-    @started.setter
-    def started(self, event: Event[datetime]) -> None:
-        _same(self._started, event)
-
-    @property
-    def stopped(self) -> Event[datetime]:
-        """Raised after it was stopped, with the time in UTC."""
-        return self._stopped
-
-    @stopped.setter
-    def stopped(self, event: Event[datetime]) -> None:
-        _same(self._stopped, event)
-
     def require_started(self) -> None:
         """Refuse to work in any state but STARTED.
 
@@ -181,14 +174,15 @@ class Service(IService):
         """
         if self._state is State.STARTED:
             return
-        raise self._refusal()
+        raise self.refusal()
 
-    def _refusal(self) -> Failure:
+    def refusal(self) -> Failure:
+        """Why it cannot be used in its present state."""
         if self._state is State.STOPPED:
-            return Failure(ErrorCode.STATE_STOPPED, f"{self._what} is stopped")
+            return Failure(ErrorCode.STOPPED, f"{self._what} is stopped")
         if self._state is State.FAILED:
-            return Failure(ErrorCode.STATE_FAILED, f"{self._what} failed to initialise: {self._reason}")
-        return Failure(ErrorCode.STATE_NOT_STARTED, f"{self._what} is not started")
+            return Failure(ErrorCode.INITIALISE_FAILED, f"{self._what} failed to initialise: {self._reason}")
+        return Failure(ErrorCode.NOT_STARTED, f"{self._what} is not started")
 
     # The life cycle
 
@@ -201,7 +195,9 @@ class Service(IService):
         with self._changed:
             self._await_turn()
             if self._state is State.STOPPED:
-                raise SupportLibraryStateError(f"{self._what} is stopped and cannot be initialised again; create another")
+                raise SupportLibraryStateError(
+                    f"{self._what} is stopped and cannot be initialised again; create another"
+                )
             if self._state in (State.INITIALISED, State.STARTED):
                 return ApiResult.ok(True)
             self._busy = True
@@ -214,7 +210,8 @@ class Service(IService):
         if failure is not None:
             self._logger.error(f"{self._what}: {failure.message}")
             return ApiResult.failed(failure.code, failure.message)
-        self._initialised.fire(datetime.now(UTC))
+        self._logger.debug(f"{self._what} initialised")
+        self.initialised.fire(datetime.now(UTC))
         return ApiResult.ok(True)
 
     async def initialise_async(self) -> ApiResult[bool]:
@@ -236,7 +233,7 @@ class Service(IService):
             if self._state is State.STARTED:
                 return ApiResult.ok(True)
             if self._state is State.FAILED:
-                refusal = self._refusal()
+                refusal = self.refusal()
                 return ApiResult.failed(refusal.code, refusal.message)
             self._busy = True
         failure = self._step(self.on_start)
@@ -248,7 +245,8 @@ class Service(IService):
         if failure is not None:
             self._logger.error(f"{self._what}: {failure.message}")
             return ApiResult.failed(failure.code, failure.message)
-        self._started.fire(datetime.now(UTC))
+        self._logger.info(f"{self._what} started")
+        self.started.fire(datetime.now(UTC))
         return ApiResult.ok(True)
 
     def stop(self) -> ApiResult[bool]:
@@ -261,48 +259,65 @@ class Service(IService):
 
     def stop_by(self, deadline: float) -> ApiResult[bool]:
         """`stop`, by a moment of `time.monotonic`: the library gives all its services the same."""
-        in_callback = self.in_callback()
         self._stop_begun.set()
+        if self.in_callback():
+            return self._stop_aside(deadline)
         with self._changed:
-            if self._state is State.STOPPED:
-                if not in_callback:
-                    # Somebody else is at it, or it is done.
-                    self._changed.wait_for(lambda: self._stop_result is not None, max(deadline - time.monotonic(), 0) + 1)
-                return self._stop_result or ApiResult.ok(True, "stopping")
             self._await_turn()
             before, self._state = self._state, State.STOPPED
-            self._changed.notify_all()
-        if in_callback:
-            threading.Thread(
-                target=self._come_to_rest, args=(before, deadline), name=f"telewire-stop-{self._what}", daemon=True
-            ).start()
-            return ApiResult.ok(True, "stopping")
+            if before is State.STOPPED:
+                # It is done, or somebody else is at it, perhaps with a later deadline than ours.
+                patience = max(deadline - time.monotonic(), 0) + _OTHERS_S
+                self._changed.wait_for(lambda: self._stop_result is not None, patience)
+                return self._stop_result or ApiResult.ok(True, "stopping")
         return self._come_to_rest(before, deadline)
 
-    def _come_to_rest(self, before: State, deadline: float) -> ApiResult[bool]:
-        left = ""
-        if before is not State.CREATED:
-            try:
-                left = self.on_stop(deadline)
-            except Failure as failure:
-                left = failure.message
-            except telewire.TelewireError as error:
-                left = str(error)
-        if left:
-            self._logger.warning(f"{self._what}: stopped, but {left}")
-        result: ApiResult[bool] = ApiResult.failed(ErrorCode.STATE_STOPPED, left) if left else ApiResult.ok(True)
+    def _stop_aside(self, deadline: float) -> ApiResult[bool]:
+        # A callback cannot wait for its own end.
         with self._changed:
-            self._stop_result = result
-            self._changed.notify_all()
-        self._stopped.fire(datetime.now(UTC))
+            before = self._state
+            if before is State.STOPPED:
+                return self._stop_result or ApiResult.ok(True, "stopping")
+            begun = not self._busy
+            if begun:
+                self._state = State.STOPPED
+        rest, arguments = (self._come_to_rest, (before, deadline)) if begun else (self.stop_by, (deadline,))
+        try:
+            threading.Thread(target=rest, args=arguments, name=f"telewire-stop-{self._what}", daemon=True).start()
+        except RuntimeError:
+            # The interpreter exits and starts no more threads; its exit hook stops this service.
+            self._state = before
+        return ApiResult.ok(True, "stopping")
+
+    def _come_to_rest(self, before: State, deadline: float) -> ApiResult[bool]:
+        result: ApiResult[bool] = ApiResult.failed(ErrorCode.STOPPED, "stopping was interrupted")
+        try:
+            result = self._end(deadline) if before is not State.CREATED else ApiResult.ok(True)
+        finally:
+            with self._changed:
+                self._stop_result = result
+                self._changed.notify_all()
+        if not result.success:
+            self._logger.warning(f"{self._what}: stopped, but {result.message}")
+        elif before is State.STARTED:
+            self._logger.info(f"{self._what} stopped")
+        self.stopped.fire(datetime.now(UTC))
         return result
+
+    def _end(self, deadline: float) -> ApiResult[bool]:
+        try:
+            left = self.on_stop(deadline)
+        except Failure as failure:
+            return ApiResult.failed(failure.code, failure.message)
+        except telewire.TelewireError as error:
+            return ApiResult.failed(ErrorCode.STOPPED, str(error))
+        return ApiResult.failed(ErrorCode.STOPPED, left) if left else ApiResult.ok(True)
 
     def _await_turn(self) -> None:
         # The condition is held. A step that waits for long ends when `stop` is called.
         self._changed.wait_for(lambda: not self._busy)
 
-    def _step(self, step: object) -> Failure | None:
-        assert callable(step)
+    def _step(self, step: Callable[[], None]) -> Failure | None:
         try:
             step()
         except Failure as failure:
@@ -339,9 +354,3 @@ class Service(IService):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._state.value}>"
-
-
-def _same(mine: object, given: object) -> None:
-    # `service.started += handler` assigns the event to itself; nothing else may be assigned.
-    if given is not mine:
-        raise AttributeError("events cannot be replaced; subscribe to them")

@@ -152,6 +152,7 @@ def main() -> None:
         for name in group:
             importlib.import_module(name)
 
+    import telewire
     from ma_dataplatforms_streaming_support_library.contracts.packet_reading.packet_reading_configuration import (
         PacketReadingConfiguration,
     )
@@ -172,8 +173,6 @@ def main() -> None:
     from ma_dataplatforms_streaming_support_library.core.base.support_library_bootstrapper import (
         SupportLibraryBootstrapper,
     )
-
-    import telewire
 
     ours = sys.modules[f"{OURS}.protos.open_data_pb2"]
     theirs = sys.modules[their_name]
