@@ -1,5 +1,6 @@
 """Bootstrap, and how a library reaches its broker: attempts, policies, refusals, settings, and what telewire says."""
 
+import logging
 import re
 import socket
 import threading
@@ -22,7 +23,6 @@ from ma_dataplatforms_streaming_support_library.contracts.shared.stream_api_conf
     StreamingApiConfiguration,
 )
 from ma_dataplatforms_streaming_support_library.contracts.shared.stream_creation_strategy import StreamCreationStrategy
-from ma_dataplatforms_streaming_support_library.core.base import connection
 from ma_dataplatforms_streaming_support_library.core.base.failures import from_telewire
 from ma_dataplatforms_streaming_support_library.core.base.support_library_bootstrapper import (
     SupportLibraryBootstrapper,
@@ -168,7 +168,7 @@ def test_one_attempt_takes_two_seconds_at_most(nobody: str, domain: str, monkeyp
         limits.append(config.connect_timeout_s)
         raise telewire.KafkaError("nobody", code="unreachable")
 
-    monkeypatch.setattr(connection.telewire, "connect", connect)
+    monkeypatch.setattr(telewire, "connect", connect)
     library, _ = create(where(nobody, domain, timeout_seconds=2.5))
     failed_with(library.initialise(), "SL-CONN-001")
     assert limits[0] == 2.0
@@ -187,7 +187,10 @@ def test_an_infinite_policy_goes_on_until_stop_is_called_from_another_thread(nob
     assert library.stop().success
     thread.join(DEADLINE_S)
     assert time.monotonic() - begun < 5
-    assert failed_with(results[0], "SL-STATE-003") == f"broker '{nobody}' not reached: the support library was stopped meanwhile"
+    assert (
+        failed_with(results[0], "SL-STATE-003")
+        == f"broker '{nobody}' not reached: the support library was stopped meanwhile"
+    )
     assert library.get_writing_packet_api().create_service().error_code == "SL-STATE-003"
 
 
@@ -226,8 +229,7 @@ def test_a_broker_that_goes_away_and_comes_back_changes_no_state(domain: str, tm
         sessions = started(library.get_session_manager_api().create_service())
         key = sessions.create_new_session(SessionCreationInfo("Car", "FP1")).unwrap().session_key
     result = sessions.update_identifier("Car", key, "FP2")
-    assert not result.success
-    assert result.error_code in ("SL-SES-003", "SL-CONN-001", "SL-CONN-003")
+    assert failed_with(result, "SL-SES-003") == "session operation 'update_identifier' was not acknowledged within 3 s"
     assert library.is_started
     assert sessions.is_started
     with telewire.Broker(tmp_path, port=int(address.rpartition(":")[2])):
@@ -336,7 +338,7 @@ def test_a_refusal_is_not_tried_again(nobody: str, domain: str, monkeypatch: pyt
     def connect(*, config: telewire.Config) -> telewire.Client:
         raise telewire.KafkaError(f"authentication with broker '{nobody}' failed: no", code="authentication")
 
-    monkeypatch.setattr(connection.telewire, "connect", connect)
+    monkeypatch.setattr(telewire, "connect", connect)
     library, log = create(where(nobody, domain), RetryPolicy(0, 0.1, RetryMode.INFINITE))
     message = failed_with(library.initialise(), "SL-CONN-002")
     assert message == f"authentication with broker '{nobody}' failed: no"
@@ -347,8 +349,6 @@ def test_a_refusal_is_not_tried_again(nobody: str, domain: str, monkeypatch: pyt
 
 
 def test_warnings_of_telewire_reach_each_running_library_once(embedded: str, domain: str) -> None:
-    import logging
-
     with library_on(embedded, domain) as (library, log), library_on(embedded, domain) as (other, second):
         shared = SupportLibraryBootstrapper.bootstrap(where(embedded, domain), log).create()
         with shared:
