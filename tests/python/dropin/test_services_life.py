@@ -457,7 +457,9 @@ def test_a_started_service_runs_on_although_the_program_dropped_it(embedded: str
 
         begin()
         gc.collect()
-        started(library.get_session_manager_api().create_service()).create_new_session(SessionCreationInfo("Car", "FP1"))
+        started(library.get_session_manager_api().create_service()).create_new_session(
+            SessionCreationInfo("Car", "FP1")
+        )
         eventually(lambda: told == ["FP1"])
 
 
