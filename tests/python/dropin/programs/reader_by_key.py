@@ -8,6 +8,9 @@ Configuration by keywords, a handler that is only shaped like one, and a loop th
 import sys
 import time
 
+from ma_dataplatforms_streaming_support_library.contracts.packet_reading.i_packet_reader_service import (
+    IPacketReaderService,
+)
 from ma_dataplatforms_streaming_support_library.contracts.packet_reading.received_packet_dto import ReceivedPacketDto
 from ma_dataplatforms_streaming_support_library.contracts.packet_reading.stream_info import StreamInfo
 from ma_dataplatforms_streaming_support_library.contracts.session_management.session_info import SessionInfo
@@ -85,10 +88,11 @@ def main() -> None:
     sessions = session_management.get_all_sessions().data or []
     session_key = next(each.session_key for each in reversed(sessions) if each.data_source == DATA_SOURCE)
 
-    reader = support_library.get_reading_packet_api().create_service(DATA_SOURCE, session_key).data
-    if reader is None:
+    result = support_library.get_reading_packet_api().create_service(DATA_SOURCE, session_key)
+    if not result.success:
         print("Failed to create service")
         sys.exit(1)
+    reader: IPacketReaderService = result.data
     counter = Counter()
     reader.initialise()
     reader.start()
