@@ -15,6 +15,10 @@ from ma_dataplatforms_streaming_support_library.contracts.packet_reading.packet_
 from ma_dataplatforms_streaming_support_library.contracts.packet_reading.packet_reading_type import PacketReadingType
 from ma_dataplatforms_streaming_support_library.contracts.packet_reading.received_packet_dto import ReceivedPacketDto
 from ma_dataplatforms_streaming_support_library.contracts.packet_reading.stream_info import StreamInfo
+from ma_dataplatforms_streaming_support_library.contracts.packet_writing.packet_bytes import PacketBytes
+from ma_dataplatforms_streaming_support_library.contracts.session_management.session_creation_info import (
+    SessionCreationInfo,
+)
 from ma_dataplatforms_streaming_support_library.core.base.errors import ReadTimeoutError
 from ma_dataplatforms_streaming_support_library.core.packet_reading import delivery
 from ma_dataplatforms_streaming_support_library.protos.open_data_pb2 import NewSessionPacket, Packet, SessionInfoPacket
@@ -245,6 +249,21 @@ def test_conformance_9_packets_written_just_before_the_end_are_all_read(library:
     assert service.wait_for_completion(timeout_seconds=DEADLINE_S)
     by_stream = {stream: [text_of(dto) for dto in seen.packets if dto.stream == stream] for stream in ("", "S")}
     assert by_stream == {"": [str(i) for i in range(0, 5000, 2)], "S": [str(i) for i in range(1, 5000, 2)]}
+
+
+def test_conformance_9_write_data_then_end_session_at_once_loses_nothing(library: Lab) -> None:
+    api = library.library
+    sessions = api.get_session_manager_api().create_service().unwrap()
+    writer = api.get_writing_packet_api().create_service().unwrap()
+    with sessions, writer:
+        key = sessions.create_new_session(SessionCreationInfo(SOURCE, "FP1")).unwrap().session_key
+        for i in range(5000):
+            assert writer.write_data(SOURCE, "S" if i % 2 else "", key, PacketBytes(note(key, i))).success
+        assert sessions.end_session(SOURCE, key).unwrap().historical
+        service, seen = library.read(reading(HISTORIC, "FP1"))
+        assert service.wait_for_completion(timeout_seconds=DEADLINE_S)
+    assert sorted(map(int, seen.texts)) == list(range(5000))
+    assert [stream.stream for stream in seen.of("stream_reading_started")].count("S") == 1
 
 
 def test_packets_behind_an_end_of_session_packet_are_read_too(library: Lab) -> None:
