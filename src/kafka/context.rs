@@ -154,7 +154,8 @@ mod tests {
     #[test]
     fn the_end_of_a_partition_is_no_problem_of_the_connection() {
         let context = Context::default();
-        context.error(KafkaError::Global(RDKafkaErrorCode::PartitionEOF), "Fetch from broker 1 reached end of partition");
+        context
+            .error(KafkaError::Global(RDKafkaErrorCode::PartitionEOF), "Fetch from broker 1 reached end of partition");
         assert!(context.problem().is_none());
         context.error(KafkaError::Global(RDKafkaErrorCode::Authentication), "no such user");
         assert!(context.problem().is_some());

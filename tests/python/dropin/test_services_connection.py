@@ -161,7 +161,9 @@ def test_the_policy_of_create_wins_over_that_of_bootstrap(nobody: str, domain: s
     )
 
 
-def test_without_a_policy_it_is_tried_every_second_for_two_seconds_at_most(nobody: str, domain: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_policy_it_is_tried_every_second_for_two_seconds_at_most(
+    nobody: str, domain: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     limits: list[float | None] = []
 
     def connect(*, config: telewire.Config) -> telewire.Client:
