@@ -117,8 +117,12 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            return; // Each broker's own failure was said before, and says more.
+        match error.rdkafka_error_code() {
+            // Each broker's own failure was said before, and says more.
+            Some(RDKafkaErrorCode::AllBrokersDown) => return,
+            // No failure; it comes here when a consumer that had reached an end is closed.
+            Some(RDKafkaErrorCode::PartitionEOF) => return,
+            _ => {}
         }
         self.remember(reason);
         if self.is_news(reason) {
