@@ -49,3 +49,8 @@ def contents(file_name: str, module: str) -> MappingProxyType[str, Any]:
         message_class.__module__ = module
         attributes[name] = message_class
     return MappingProxyType(attributes)
+
+
+# Also for programs that never import it: by this name pickle finds the class of a duration or a time, and errors call it.
+for _file in ("any", "duration", "timestamp"):
+    contents(f"google/protobuf/{_file}.proto", "telewire.protos.well_known")
