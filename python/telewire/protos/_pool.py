@@ -51,6 +51,6 @@ def contents(file_name: str, module: str) -> MappingProxyType[str, Any]:
     return MappingProxyType(attributes)
 
 
-# Also for programs that never import it: by this name pickle finds the class of a duration or a time, and errors call it.
+# Also for programs that never import that module: pickle finds the class of a duration by this name, errors call it so.
 for _file in ("any", "duration", "timestamp"):
     contents(f"google/protobuf/{_file}.proto", "telewire.protos.well_known")
