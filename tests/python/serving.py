@@ -1,4 +1,4 @@
-"""What the tests of the drop-in's services share: libraries with a log that can be looked into, and what events told."""
+"""What the tests of the drop-in's services share: libraries whose log can be looked into, and what events told."""
 
 from __future__ import annotations
 

@@ -192,6 +192,16 @@ def test_conformance_2_a_pattern_that_fits_no_session_reads_nothing(race: Race) 
     assert reader.errors == []
 
 
+def test_conformance_2_a_session_is_read_by_its_key(race: Race) -> None:
+    with running(source("reader_by_key", DATA_SOURCE=repr(race.data_source)), race.broker) as reader:
+        reader.finish(timeout_s=60)
+    assert reader.errors == []
+    assert reader.lines[-1] == "stopped"
+    read = told(reader.lines, race.key)
+    assert read.streams() == race.written.streams()
+    assert_order_of_events(read, STREAMS)
+
+
 def test_conformance_2_essentials_are_read_from_what_create_service_answers(race: Race) -> None:
     with running(source("essentials_2026", DATA_SOURCE=repr(race.data_source)), race.broker) as reader:
         reader.finish(timeout_s=60)

@@ -236,7 +236,7 @@ def test_stopping_the_library_stops_its_readers(library: Lab) -> None:
 
 def test_a_reader_works_in_a_with_block(library: Lab) -> None:
     key = library.ended(texts=["a"])
-    seen = Seen()
+    seen: Any = Seen()
     with library.library.get_reading_packet_api().create_service(SOURCE, key).unwrap() as service:
         service.add_handler(seen)
         assert service.wait_for_completion(timeout_seconds=DEADLINE_S)

@@ -132,7 +132,8 @@ def test_an_update_that_changes_nothing_succeeds_writes_nothing_and_raises_nothi
         known = box.foreign.session(before.session_key).last_record_ns
         assert change(box.service, before.session_key).unwrap() == before
         box.settle()
-        assert [change.kind for change in iter(lambda: watch.next(0.0), None) if change] == ["started"]
+        changes = iter(lambda: watch.next(0.0), None)
+        assert [change.kind for change in changes if change is not None] == ["started"]
         assert box.foreign.session(before.session_key).last_record_ns == known
     assert box.told.names == ["live_session_started"]
 
@@ -367,13 +368,14 @@ def test_other_arguments_that_cannot_be(box: Box) -> None:
     failed_with(box.service.create_new_session(SessionCreationInfo("no such/name")), "SL-ARG-002")
     failed_with(box.service.add_associate_session("Car", key, ""), "SL-ARG-001")
     failed_with(box.service.get_sessions(""), "SL-ARG-001")
-    for misuse in (
+    misuses: list[Callable[[], Any]] = [
         lambda: box.service.create_new_session("Car"),
         lambda: box.service.update_identifier("Car", key, None),
         lambda: box.service.update_session_details("Car", key, "a=1"),
         lambda: box.service.update_session_details("Car", key, {"a": 1}),
         lambda: box.service.add_associate_session("Car", key, 7),
-    ):
+    ]
+    for misuse in misuses:
         with pytest.raises(TypeError):
             misuse()
 

@@ -80,6 +80,7 @@ class Service(IService):
         self._changed = threading.Condition()
         self._busy = False
         self._stop_begun = threading.Event()
+        self._stopping_thread: threading.Thread | None = None
         self._stop_result: ApiResult[bool] | None = None
         self.callback_errors = CallbackErrors(what, logger)
         self.initialised: Event[datetime] = Event(self, "initialised", self.callback_errors.report)
@@ -265,6 +266,9 @@ class Service(IService):
         with self._changed:
             self._await_turn()
             before, self._state = self._state, State.STOPPED
+            if before is State.STOPPED and self._stopping_thread is threading.current_thread():
+                # A handler of something that is stopped with it: that cannot wait for the whole.
+                return ApiResult.ok(True, "stopping")
             if before is State.STOPPED:
                 # It is done, or somebody else is at it, perhaps with a later deadline than ours.
                 patience = max(deadline - time.monotonic(), 0) + _OTHERS_S
@@ -290,12 +294,13 @@ class Service(IService):
         return ApiResult.ok(True, "stopping")
 
     def _come_to_rest(self, before: State, deadline: float) -> ApiResult[bool]:
+        self._stopping_thread = threading.current_thread()
         result: ApiResult[bool] = ApiResult.failed(ErrorCode.STOPPED, "stopping was interrupted")
         try:
             result = self._end(deadline) if before is not State.CREATED else ApiResult.ok(True)
         finally:
             with self._changed:
-                self._stop_result = result
+                self._stop_result, self._stopping_thread = result, None
                 self._changed.notify_all()
         if not result.success:
             self._logger.warning(f"{self._what}: stopped, but {result.message}")
@@ -311,6 +316,9 @@ class Service(IService):
             return ApiResult.failed(failure.code, failure.message)
         except telewire.TelewireError as error:
             return ApiResult.failed(ErrorCode.STOPPED, str(error))
+        except Exception as error:  # noqa: BLE001 - what else is to be stopped must be, whatever happens here
+            self.callback_errors.report("stopping", error)
+            return ApiResult.failed(ErrorCode.STOPPED, f"stopping raised {type(error).__name__}: {error}")
         return ApiResult.failed(ErrorCode.STOPPED, left) if left else ApiResult.ok(True)
 
     def _await_turn(self) -> None:
@@ -344,6 +352,8 @@ class Service(IService):
         for step in (self.initialise, self.start):
             result = step()
             if not result.success:
+                # Nobody will leave a block that was not entered.
+                self.stop()
                 raise SupportLibraryError(result.message, result.error_code)
         return self
 

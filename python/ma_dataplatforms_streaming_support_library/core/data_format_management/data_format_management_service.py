@@ -132,9 +132,14 @@ class DataFormatManagementService(LibraryService, IDataFormatManagementService):
         if not self.configuration.integrate_data_format_management:
             self.logger.warning(f"{self.what}: disabled by configuration; every call will fail")
             return
-        self._watch = self.client.watch_formats()
-        for data_source in self.client.data_sources():
-            self._keys[data_source] = {(found.kind, found.identifiers) for found in self.client.formats(data_source)}
+        watch = self.client.watch_formats()
+        try:
+            for source in self.client.data_sources():
+                self._keys[source] = {(found.kind, found.identifiers) for found in self.client.formats(source)}
+        except BaseException:
+            watch.close()
+            raise
+        self._watch = watch
         self._dispatcher.start()
 
     def in_callback(self) -> bool:

@@ -107,7 +107,6 @@ class PacketReaderService(ReaderService, IPacketReaderService):
     def open_reader(self, buffer_packets: int) -> Reader:
         """Begin reading what the configuration selects."""
         reading = self._reading
-        self._warn_of_nothing()
         if reading.reading_type is PacketReadingType.BOTH and not reading.session_key:
             self._completion.expect(self._historic_sessions())
         reader = self.client.read(
@@ -150,21 +149,6 @@ class PacketReaderService(ReaderService, IPacketReaderService):
             )
             return ""
         return group
-
-    def _warn_of_nothing(self) -> None:
-        """A session that is not in the state in which it was to be read."""
-        reading = self._reading
-        if not reading.session_key or reading.reading_type is PacketReadingType.BOTH:
-            return
-        try:
-            live = self.client.session(reading.session_key).live
-        except telewire.SessionError:
-            live = reading.reading_type is PacketReadingType.LIVE
-        if live is not (reading.reading_type is PacketReadingType.LIVE):
-            state = "is live" if live else "has ended"
-            self.logger.warning(
-                f"{self.what}: session '{reading.session_key}' {state}: nothing to read {reading.reading_type.name}"
-            )
 
     def _historic_sessions(self) -> list[str]:
         parts = (self._reading.session_identifier_pattern or "*").split("*")
@@ -213,14 +197,13 @@ class PacketReaderService(ReaderService, IPacketReaderService):
         key = info.session_key
         self._known.pop(key, None)
         failure = None
-        if silent:
+        if silent and self._reading.raise_exception_on_timeout:
             failure = silent_session(key, self._reading.inactivity_timeout_seconds)
-            log = self.logger.error if self._reading.raise_exception_on_timeout else self.logger.warning
-            log(f"{self.what}: {failure.message}; the session is taken as complete")
+            self.logger.error(f"{self.what}: {failure.message}; the session is taken as complete")
         self.logger.info(f"{self.what}: session '{key}' is complete")
         self.session_reading_completed.fire(info)
         # Only now: whoever waits for it may rely on all callbacks having returned.
-        self._completion.complete(key, failure if self._reading.raise_exception_on_timeout else None)
+        self._completion.complete(key, failure)
 
     def on_read_all(self) -> None:
         """Everything that matches has been read."""

@@ -179,9 +179,10 @@ class ReaderService(LibraryService):
             yield Figure("stream_api_connections_total", (("data_source", self._data_source),), 1)
             yield Figure("support_lib_queue_length", (("service", self.what),), reader.queued)
         for name, counts in (("read", delivery.read), ("delivered", delivery.delivered)):
-            for stream, packets in list(counts.items()):
-                labels = connection + ((("stream", stream),) if self.labels_streams else ())
-                yield Figure(f"stream_api_{self.counted_as}_packets_{name}_total", labels, packets)
+            for stream, packets in dict(counts).items():
+                if packets:
+                    labels = connection + ((("stream", stream or ""),) if self.labels_streams else ())
+                    yield Figure(f"stream_api_{self.counted_as}_packets_{name}_total", labels, packets)
 
 
 def _split(buffer_length: int) -> tuple[int, int]:

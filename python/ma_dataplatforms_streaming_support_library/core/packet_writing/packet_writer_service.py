@@ -7,6 +7,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from google.protobuf.message import DecodeError
+
 import telewire
 from ma_dataplatforms_streaming_support_library.contracts.packet_writing.i_packet_writer_service import (
     IPacketWriterService,
@@ -24,6 +26,7 @@ from ma_dataplatforms_streaming_support_library.core.base.metrics import Figure
 from ma_dataplatforms_streaming_support_library.core.base.rate_limit import RateLimit
 from ma_dataplatforms_streaming_support_library.core.base.service import State
 from ma_dataplatforms_streaming_support_library.core.packet_writing.session_checks import SessionChecks
+from ma_dataplatforms_streaming_support_library.protos import open_data_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,7 +80,7 @@ class PacketWriterService(LibraryService, IPacketWriterService):
         self._markers = self._checks.markers
         self._counting = threading.Lock()
         self._tallies: dict[tuple[str, str | None], _Tally] = {}
-        self._info_tally = _Tally()
+        self._info_tallies: dict[str, _Tally] = {}
         self._error_limit = RateLimit(1.0)
         self._writer: telewire.PacketWriter | None = None
         self._watch: telewire.SessionWatch | None = None
@@ -128,8 +131,9 @@ class PacketWriterService(LibraryService, IPacketWriterService):
         except (Failure, telewire.TelewireError) as error:
             return self._refused(self._failure(error))
         with self._counting:
-            self._info_tally.packets += 1
-            self._info_tally.bytes += len(data)
+            tally = self._info_tallies.setdefault(_data_source_of(data), _Tally())
+            tally.packets += 1
+            tally.bytes += len(data)
         return _ACCEPTED
 
     @answers
@@ -179,7 +183,12 @@ class PacketWriterService(LibraryService, IPacketWriterService):
             )
         return tally
 
-    # What others tell the writer
+    # What others tell the writer, and ask it
+
+    @property
+    def pending(self) -> int:
+        """Packets of all writers of the library that have no outcome yet."""
+        return 0 if self._writer is None else self._writer.pending
 
     def session_ended(self, session_key: str) -> None:
         """A session has ended: warn if it is written to again."""
@@ -188,7 +197,7 @@ class PacketWriterService(LibraryService, IPacketWriterService):
     def has_written(self, data_source: str, stream: str) -> bool:
         """Whether it has written to a stream; to info topics, if both are empty."""
         if not data_source:
-            return self._info_tally.packets > 0
+            return bool(self._info_tallies)
         return (data_source, stream) in self._tallies or (not stream and (data_source, None) in self._tallies)
 
     def take_failure(self, failure: WriteFailure) -> None:
@@ -227,17 +236,17 @@ class PacketWriterService(LibraryService, IPacketWriterService):
         yield from super().figures()
         with self._counting:
             tallies = [(place, tally.packets, tally.bytes) for place, tally in self._tallies.items()]
-            info = (self._info_tally.packets, self._info_tally.bytes)
+            infos = [(source, tally.packets, tally.bytes) for source, tally in self._info_tallies.items()]
         for (data_source, stream), packets, size in tallies:
             labels = (("data_source", data_source), ("stream", stream or ""))
             yield Figure("stream_api_data_packets_published_total", labels, packets)
             yield Figure("stream_api_data_packets_routed_total", labels, packets)
             yield Figure("stream_api_data_packets_routed_bytes_total", labels, size)
-        if info[0]:
-            # Info packets are not taken apart: whose they are is not known here.
-            yield Figure("stream_api_info_packets_published_total", (("data_source", ""),), info[0])
-            yield Figure("stream_api_info_packets_routed_total", (("data_source", ""),), info[0])
-            yield Figure("stream_api_info_packets_routed_bytes_total", (("data_source", ""),), info[1])
+        for data_source, packets, size in infos:
+            source = (("data_source", data_source),)
+            yield Figure("stream_api_info_packets_published_total", source, packets)
+            yield Figure("stream_api_info_packets_routed_total", source, packets)
+            yield Figure("stream_api_info_packets_routed_bytes_total", source, size)
 
     def _deliver(self, dispatcher: Dispatcher) -> None:
         while not dispatcher.stopping:
@@ -291,6 +300,16 @@ def _bytes_of(packet_bytes: Writable | None, packet: Writable | None) -> bytes:
     data = serialise()
     assert isinstance(data, bytes)
     return data
+
+
+def _data_source_of(info_packet: bytes) -> str:
+    """The data source that an info packet is about; empty where it does not say."""
+    try:
+        packet = open_data_pb2.Packet.FromString(info_packet)
+        content = getattr(open_data_pb2, f"{packet.type}Packet", None)
+        return "" if content is None else str(getattr(content.FromString(packet.content), "data_source", ""))
+    except DecodeError:
+        return ""
 
 
 def _info_name(info_type: object) -> str:

@@ -50,9 +50,11 @@ def _operation(
             raise failures.session_management_disabled()
         try:
             return method(self, *args, **kwargs)
-        except telewire.TimeoutError as error:
-            if error.code == "flush_timeout":
+        except (telewire.TimeoutError, telewire.KafkaError) as error:
+            if isinstance(error, telewire.TimeoutError) and error.code == "flush_timeout":
                 raise failures.not_delivered(error.left, self.configuration.timeout_seconds) from error
+            if isinstance(error, telewire.KafkaError) and error.code != "unreachable":
+                raise
             raise failures.session_not_acknowledged(method.__name__, self.configuration.timeout_seconds) from error
 
     return answers(cast("Callable[Concatenate[SessionManagementService, _P], _T]", operation))
@@ -183,8 +185,13 @@ class SessionManagementService(LibraryService, ISessionManagementService):
         if not self.configuration.integrate_session_management:
             self.logger.warning(f"{self.what}: disabled by configuration; every call will fail")
             return
-        self._watch = self.client.watch_sessions()
-        known = self.client.sessions()
+        watch = self.client.watch_sessions()
+        try:
+            known = self.client.sessions()
+        except BaseException:
+            watch.close()
+            raise
+        self._watch = watch
         self._sources = {info.key: info.data_source for info in known}
         self._old_associations = frozenset((info.key, key) for info in known for key in info.associates)
         self._dispatcher.start()
