@@ -167,7 +167,9 @@ impl Decoder {
         let mut reader = Reader::new(content);
         let rows = kind == PacketType::RowData;
         let synchro = kind == PacketType::SynchroData;
-        while let Some((number, wire)) = reader.field()? {
+        loop {
+            let here = reader.range().start;
+            let Some((number, wire)) = reader.field()? else { break };
             match (number, wire) {
                 (1, WireType::Bytes) => format(&mut self.format, reader.message()?)?,
                 (2, WireType::Fixed64) if rows => self.timestamps.push(reader.fixed64()?),
@@ -178,7 +180,7 @@ impl Decoder {
                     };
                     self.timestamps.extend(timestamps.iter().map(|bytes| u64::from_le_bytes(*bytes)));
                 }
-                (3, WireType::Bytes) if rows => self.parts.push(Part::of(&reader.message()?)),
+                (3, WireType::Bytes) if rows => self.parts_alike(&mut reader, here)?,
                 (2, WireType::Fixed64) => start_ns = reader.fixed64()?,
                 (3, WireType::Varint) if synchro => self.intervals.push(reader.varint()? as u32),
                 (3, WireType::Bytes) if synchro => {
@@ -188,7 +190,7 @@ impl Decoder {
                     }
                 }
                 (3, WireType::Varint) if !rows => interval_ns = reader.varint()? as u32,
-                (4, WireType::Bytes) if !rows => self.parts.push(Part::of(&reader.message()?)),
+                (4, WireType::Bytes) if !rows => self.parts_alike(&mut reader, here)?,
                 _ => reader.skip(number, wire)?,
             }
         }
@@ -199,6 +201,31 @@ impl Decoder {
             return sense(format!("{} columns for {} parameters", self.parts.len(), self.format.names.len()));
         }
         Ok((start_ns, interval_ns))
+    }
+
+    /// Notes where a column or row lies whose tag was just read, and those after it that have the same tag and length.
+    ///
+    /// When no value is zero all are of one length. Then the place of the next does not depend on what is read here, and
+    /// the processor fetches many of them from memory at once instead of one after the other.
+    #[inline]
+    fn parts_alike(&mut self, reader: &mut Reader<'_>, here: usize) -> WireResult<()> {
+        let first = reader.message()?;
+        self.parts.push(Part::of(&first));
+        let rest = reader.rest();
+        let (header, stride) = (first.range().start - here, first.range().end - here);
+        if header <= 4 && rest.len() >= stride {
+            let mask = u32::MAX >> (32 - 8 * header as u32);
+            let begins = |bytes: &[u8]| bytes.first_chunk().map(|bytes| u32::from_le_bytes(*bytes) & mask);
+            let expected = begins(reader.all().get(here..).unwrap_or_default());
+            let start = reader.range().start;
+            let alike = rest.chunks_exact(stride).take_while(|bytes| begins(bytes) == expected).count();
+            self.parts.extend((0..alike).map(|index| Part {
+                start: (start + index * stride + header) as u32,
+                end: (start + (index + 1) * stride) as u32,
+            }));
+            reader.advance(alike * stride);
+        }
+        Ok(())
     }
 }
 

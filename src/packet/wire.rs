@@ -73,6 +73,12 @@ impl<'a> Reader<'a> {
         Self { bytes: &bytes[..range.end], at: range.start, depth: DEEPEST - 1 }
     }
 
+    /// All bytes from the whole message's first one to this message's last.
+    #[inline]
+    pub(super) fn all(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// Where the bytes lie that have not been read yet.
     #[inline]
     pub(super) fn range(&self) -> Range<usize> {
