@@ -2,7 +2,7 @@
 //!
 //! A round runs every contestant once over the same bytes, in turn; a ratio is the median of the rounds' ratios. Each
 //! contestant is one thread that never waits, so the figure is the time that thread was on a processor where the system
-//! tells it (Linux), and the clock's elsewhere: what else the machine does counts for nobody.
+//! tells it (Unix), and the clock's elsewhere: what else the machine does counts for nobody.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -154,8 +154,15 @@ fn timed(run: impl FnOnce()) -> f64 {
 }
 
 /// Time this thread has been on a processor, if the system tells.
+#[cfg(unix)]
 fn on_processor_ns() -> Option<u64> {
-    std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok()
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Some(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+}
+
+#[cfg(not(unix))]
+fn on_processor_ns() -> Option<u64> {
+    None
 }
 
 /// Keeps a result from being optimised away.

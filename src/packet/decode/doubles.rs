@@ -191,6 +191,23 @@ pub(super) fn row<'c>(row: &[u8], columns: impl Iterator<Item = &'c mut f64>) ->
     odd == 0
 }
 
+/// Reads some of a row of valid samples with a value each: `each` gets the places in `wanted` and the values there. Whether
+/// all samples looked so; if not, `each` was not called.
+#[inline]
+pub(super) fn some_of_row(row: &[u8], wanted: &[u32], mut each: impl FnMut(usize, f64)) -> bool {
+    let samples = row.as_chunks::<FULL>().0;
+    let odd = |odd, bytes: &[u8; FULL]| odd | (word32(bytes, 0) ^ HEAD) << 8 | u32::from(word16(bytes, 11) ^ TAIL);
+    if samples.iter().fold(0, odd) != 0 {
+        return false;
+    }
+    for (target, &column) in wanted.iter().enumerate() {
+        if let Some(bytes) = samples.get(column as usize) {
+            each(target, f64::from_bits(word64(bytes, 3)));
+        }
+    }
+    true
+}
+
 /// Reads a row of `width` samples of common shapes, `content[at..end]`; whether there were exactly so many.
 #[inline]
 pub(super) fn any_row(

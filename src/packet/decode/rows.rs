@@ -139,13 +139,19 @@ impl<'a> Row<'_, 'a> {
     fn doubles(&mut self, list: Reader<'a>) -> bool {
         let (at, stride) = (self.at, self.block.stride);
         let block = &mut *self.block;
-        if self.all && list.rest().len() == doubles::FULL * self.width {
+        if list.rest().len() == doubles::FULL * self.width {
             // One column lies `stride` after the other, in the order of the row.
-            let columns = block.doubles.get_mut(at..).unwrap_or_default().iter_mut().step_by(stride.max(1));
-            if doubles::row(list.rest(), columns) {
+            let valid = if self.all {
+                let columns = block.doubles.get_mut(at..).unwrap_or_default().iter_mut().step_by(stride.max(1));
+                doubles::row(list.rest(), columns)
+            } else {
+                let (wanted, columns) = (&block.selected, &mut block.doubles);
+                doubles::some_of_row(list.rest(), wanted, |target, value| columns[target * stride + at] = value)
+            };
+            if valid {
                 if block.has_status {
                     let columns = block.status[at..].iter_mut().step_by(stride.max(1));
-                    columns.take(self.width).for_each(|worth| *worth = status::VALID);
+                    columns.take(block.places.len()).for_each(|worth| *worth = status::VALID);
                 }
                 return true;
             }
