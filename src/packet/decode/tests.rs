@@ -179,6 +179,8 @@ fn rows_of_numbers_of_different_types_become_doubles() {
         |values: [f64; 3], worth: [u8; 3]| Column { values: Values::F64(values.into()), status: Some(worth.into()) };
     assert_eq!(samples.columns[0], column([7.0, 1.5, 1.0], [1, 2, 1]));
     assert_eq!(samples.columns[1], column([8.0, 2.5, 0.0], [0, 1, 1]));
+    let id_after_names = rows(&[field(1, &field(2, &field(1, b"a"))), field(1, &number(1, 9))]).unwrap();
+    assert!(id_after_names.columns.is_empty(), "names that a number replaced are no columns");
     let texts = rows(&[field(2, &[0; 16]), row(1, double(1.0, 1)), row(4, field(1, b""))]);
     assert_eq!(reason(texts), "row 1 mixes texts and numbers with the rows before it");
 }
