@@ -297,7 +297,8 @@ class Packet:
         """
 
 # The codec without a client: for its tests against Google's protobuf, and for the benches. `format` is the number of a data
-# format or the identifiers themselves; values as in `telewire.columns.columns`.
+# format or the identifiers themselves; values as in `telewire.columns.columns`. Without a type name whole packets are
+# decoded, not contents.
 
 def encode_periodic_content(
     format: int | Sequence[str],
@@ -320,7 +321,7 @@ def encode_synchro_content(
     status: NDArray[np.uint8] | None = None,
 ) -> bytes: ...
 def decode_contents(
-    type_name: str, contents: list[bytes], wanted: Sequence[int] | None = None
+    type_name: str | None, packets: list[bytes], wanted: Sequence[int] | None = None
 ) -> tuple[
     int | tuple[str, ...] | None,
     NDArray[np.int64],

@@ -10,7 +10,7 @@ use super::errors;
 use super::samples::{self, Work};
 use crate::error::Result;
 use crate::packet::{
-    ColumnRef, FormatRef, PacketFormat, PacketType, Wanted, bytes_per_row, encode_periodic, encode_rows,
+    ColumnRef, Envelope, FormatRef, PacketFormat, PacketType, Wanted, bytes_per_row, encode_periodic, encode_rows,
     encode_synchro, fixed_bytes,
 };
 
@@ -96,22 +96,34 @@ pub(super) fn encode_synchro_content<'py>(
     format.write(py, values, status, |out, format, columns| encode_synchro(out, format, start_ns, intervals, columns))
 }
 
-/// What the contents of packets that fit one block hold: (format, times, values, other types, status, time base,
-/// interval), with the format as id, tuple of identifiers, or None. `wanted` are indices of columns in ascending order.
+/// What packets that fit one block hold: (format, times, values, other types, status, time base, interval), with the
+/// format as id, tuple of identifiers, or None. With a type, the bytes are contents of packets; with None, whole packets.
+/// `wanted` are indices of columns in ascending order.
 #[pyfunction]
-#[pyo3(signature = (type_name, contents, wanted=None))]
+#[pyo3(signature = (type_name, packets, wanted=None))]
 pub(super) fn decode_contents<'py>(
     py: Python<'py>,
-    type_name: &str,
-    contents: &Bound<'py, PyList>,
+    type_name: Option<&str>,
+    packets: &Bound<'py, PyList>,
     wanted: Option<Vec<u32>>,
 ) -> PyResult<Bound<'py, PyTuple>> {
-    let kind = PacketType::parse(type_name);
-    let contents: Vec<Bound<'_, PyBytes>> = contents.extract()?;
-    let bytes: Vec<&[u8]> = contents.iter().map(PyBytesMethods::as_bytes).collect();
+    let packets: Vec<Bound<'_, PyBytes>> = packets.extract()?;
+    let bytes: Vec<&[u8]> = packets.iter().map(PyBytesMethods::as_bytes).collect();
     let wanted = wanted.as_deref().map_or(Wanted::All, Wanted::Columns);
     let mut work = Work::lend();
-    let block = py.detach(|| work.decode(kind, &bytes, wanted)).map_err(|error| errors::raise(py, &error))?;
+    let decoded = py.detach(|| match type_name {
+        Some(name) => {
+            let kind = PacketType::parse(name);
+            work.decode(bytes.iter().map(|content| Ok((kind, *content))), wanted)
+        }
+        None => {
+            let opened = bytes.iter().map(|packet| {
+                Envelope::peek(packet).map(|envelope| (PacketType::parse(envelope.type_name), envelope.content))
+            });
+            work.decode(opened, wanted)
+        }
+    });
+    let block = decoded.map_err(|error| errors::raise(py, &error))?;
     let format = match block.format() {
         PacketFormat::Missing => py.None().into_bound(py),
         PacketFormat::Id(id) => id.into_pyobject(py)?.into_any(),

@@ -47,9 +47,14 @@ impl Work {
     }
 
     /// Decodes packets into one block.
-    pub(super) fn decode(&mut self, kind: PacketType, contents: &[&[u8]], wanted: Wanted<'_>) -> Result<&ColumnBlock> {
+    pub(super) fn decode<'a>(
+        &mut self,
+        contents: impl Iterator<Item = Result<(PacketType, &'a [u8])>>,
+        wanted: Wanted<'_>,
+    ) -> Result<&ColumnBlock> {
         self.block.clear();
-        for (index, content) in contents.iter().enumerate() {
+        for (index, content) in contents.enumerate() {
+            let (kind, content) = content?;
             match self.decoder.open(kind, content)?.append_to(&mut self.block, wanted)? {
                 Appended::Rows(_) => {}
                 Appended::Differs => {
@@ -98,7 +103,7 @@ pub(super) fn decode<'py>(
     formats: &Formats,
 ) -> Result<Bound<'py, PyTuple>, Fault> {
     let mut work = Work::lend();
-    let block = py.detach(|| work.decode(kind, &[content], Wanted::All)).map_err(Fault::Core)?;
+    let block = py.detach(|| work.decode(std::iter::once(Ok((kind, content))), Wanted::All)).map_err(Fault::Core)?;
     let parameters = names(py, &block.format(), data_source, formats)?;
     if parameters.len() != block.width() {
         return Err(Fault::Core(Error::Decode {

@@ -65,7 +65,8 @@ def test_damaged_packets_are_read_or_refused_as_protobuf_does(seed: int) -> None
     outcomes = {"read": 0, "senseless": 0, "refused": 0}
     for kind in KINDS:
         small = [packet.SerializeToString() for name, packet, _ in samples if name == kind]
-        for content in MADE["odd"](rng, small, 700):
+        pieces = [MADE["in_pieces"](rng, kind, index % 20) for index in range(400)]
+        for content in [*MADE["odd"](rng, small, 700), *pieces]:
             accepted, meaning = expected(kind, content)
             assert read(kind, [content]) == meaning, f"{kind} {content.hex()}"
             outcomes["read" if meaning else "senseless" if accepted else "refused"] += 1
@@ -75,7 +76,8 @@ def test_damaged_packets_are_read_or_refused_as_protobuf_does(seed: int) -> None
 
 @pytest.mark.parametrize("seed", range(4))
 def test_packets_of_all_types_are_read_and_written_as_protobuf_does(seed: int) -> None:
-    for kind, packet, columns in MADE["sample_packets"](random.Random(2000 + seed)):
+    rng = random.Random(2000 + seed)
+    for kind, packet, columns in [*MADE["sample_packets"](rng), *MADE["car_packets"](rng)]:
         content = packet.SerializeToString()
         meaning = expected(kind, content)[1]
         assert read(kind, [content]) == meaning, content.hex()
