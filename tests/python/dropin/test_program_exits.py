@@ -101,18 +101,21 @@ def assert_readable(broker: str, key: str, packets: int) -> None:
             assert [packet.id for packet in reader if packet.type == "Marker"][:packets] == list(range(1, packets + 1))
 
 
-@pytest.mark.parametrize("end", ENDS)
-def test_conformance_4_a_program_ends_within_3_s_with_services_running(broker: str, end: str) -> None:
+@pytest.mark.parametrize(("broker", "end"), [("kafka", "sys_exit"), *(("embedded", end) for end in ENDS)])
+def test_conformance_4_a_program_ends_within_3_s_with_services_running(
+    request: pytest.FixtureRequest, broker: str, end: str
+) -> None:
+    address = request.getfixturevalue(broker)
     last, code = ENDS[end]
     data_source = own_data_source()
-    with running(RUNNING + WRITE_MORE + last, broker, data_source) as program:
+    with running(RUNNING + WRITE_MORE + last, address, data_source) as program:
         key = program.wait_for(r"session key (\S+)")[1]
         program.wait_for("all running")
         assert program.finish(code) < LIMIT_S
     errors = "\n".join(program.errors)
     assert not errors or (end == "exception" and errors.endswith("RuntimeError: of the program")), errors
     # Packets that were in the producer's queue at the end were delivered.
-    assert_readable(broker, key, WRITTEN)
+    assert_readable(address, key, WRITTEN)
 
 
 WAITS = {

@@ -145,12 +145,12 @@ def test_a_finite_policy_tries_once_more_than_it_retries_with_its_pauses(nobody:
     assert any("trying again in 0.5 s" in line for line in log.of("warning"))
 
 
-def test_without_a_policy_it_is_tried_every_second_until_the_timeout(nobody: str, domain: str) -> None:
-    library, log = create(where(nobody, domain, timeout_seconds=7))
+def test_without_a_policy_it_is_given_up_after_the_timeout(nobody: str, domain: str) -> None:
+    library, log = create(where(nobody, domain, timeout_seconds=4))
     begun = time.monotonic()
     failed_with(library.initialise(), "SL-CONN-001")
-    assert 4 < time.monotonic() - begun < 20
-    assert attempts_of(log) >= 2
+    assert 2.5 < time.monotonic() - begun < 20
+    assert attempts_of(log) >= 1
 
 
 def test_the_policy_of_create_wins_over_that_of_bootstrap(nobody: str, domain: str) -> None:
@@ -161,7 +161,9 @@ def test_the_policy_of_create_wins_over_that_of_bootstrap(nobody: str, domain: s
     )
 
 
-def test_one_attempt_takes_two_seconds_at_most(nobody: str, domain: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_policy_it_is_tried_every_second_for_two_seconds_at_most(
+    nobody: str, domain: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     limits: list[float | None] = []
 
     def connect(*, config: telewire.Config) -> telewire.Client:
@@ -174,7 +176,8 @@ def test_one_attempt_takes_two_seconds_at_most(nobody: str, domain: str, monkeyp
     assert limits[0] == 2.0
     assert limits[-1] is not None
     assert 0 < limits[-1] < 2.0
-    assert len(limits) == 3
+    # Fewer where the machine was busy with something else.
+    assert 2 <= len(limits) <= 3
 
 
 def test_an_infinite_policy_goes_on_until_stop_is_called_from_another_thread(nobody: str, domain: str) -> None:

@@ -85,12 +85,13 @@ def subject(request: pytest.FixtureRequest, embedded: str, domain: str) -> Itera
         return
     with library_on(embedded, domain) as (library, _):
         service = SERVICES[kind](library).unwrap()
-        ask = {
-            "session management": service.get_all_sessions,
-            "data format management": lambda: service.get_data_source_data_format_info("Car"),
-            "packet writer": lambda: service.write_data("Car", "", "key", packet_of("key")),
-        }[kind]
-        yield Subject(kind, service, ask)
+        calls: dict[str, tuple[str, tuple[Any, ...]]] = {
+            "session management": ("get_all_sessions", ()),
+            "data format management": ("get_data_source_data_format_info", ("Car",)),
+            "packet writer": ("write_data", ("Car", "", "key", packet_of("key"))),
+        }
+        name, arguments = calls[kind]
+        yield Subject(kind, service, lambda: getattr(service, name)(*arguments))
 
 
 @pytest.mark.parametrize(
@@ -353,6 +354,31 @@ def test_conformance_4_the_whole_library_is_stopped_by_a_handler(broker: str, do
     assert log.of("error") == []
 
 
+@pytest.mark.parametrize("event", ["initialised", "started", "stopped"])
+def test_conformance_4_the_library_is_stopped_by_a_life_cycle_handler_of_itself_or_of_a_service(
+    embedded: str, domain: str, event: str
+) -> None:
+    library, _ = create(where(embedded, domain, termination_timeout_seconds=20))
+    library.initialise()
+    library.start()
+    service = library.get_session_manager_api().create_service().unwrap()
+    results: list[Any] = []
+    for thing in (service, library):
+        getattr(thing, event).subscribe(lambda _sender, _time: results.append(library.stop()))
+    told = Told(library, "stopped")
+    begun = time.monotonic()
+    service.initialise()
+    if event != "initialised":
+        service.start()
+    if event == "stopped":
+        library.stop()
+    assert time.monotonic() - begun < 10
+    assert all(result.success for result in results)
+    assert len(results) == (2 if event == "stopped" else 1)
+    assert told.names == ["stopped"]
+    assert service.stop().success
+
+
 def test_conformance_4_write_failed_and_formats_handlers_may_stop_everything(embedded: str, domain: str) -> None:
     library, _ = create(where(embedded, domain))
     library.initialise()
@@ -417,15 +443,52 @@ def test_stopping_the_library_stops_its_services_writers_first(embedded: str, do
     library.initialise()
     library.start()
     order: list[str] = []
-    for kind in ("data format management", "session management", "packet writer"):
-        service = started(SERVICES[kind](library))
-        service.stopped += lambda sender, _time: order.append(sender.what)
+    made = [SERVICES[kind](library) for kind in ("data format management", "session management", "packet writer")]
+    key = started(made[1]).create_new_session(SessionCreationInfo("Car", "FP1")).unwrap().session_key
+    made.insert(0, library.get_essentials_api().create_service("Car", key))
+    made.append(library.get_reading_packet_api().create_service("Car", key))
+    for result in made:
+        started(result).stopped += lambda sender, _time: order.append(sender.what)
     unused = library.get_writing_packet_api().create_service().unwrap()
     assert library.stop().success
     assert order[0] == "packet writer"
-    assert sorted(order) == sorted(SERVICES)
+    assert sorted(order[1:3]) == ["essentials reader", "packet reader"]
+    assert sorted(order[3:]) == ["data format management", "session management"]
     with pytest.raises(SupportLibraryStateError):
         unused.initialise()
+
+
+def test_a_service_that_cannot_stop_does_not_keep_the_others_running(embedded: str, domain: str) -> None:
+    library, log = create(where(embedded, domain))
+    library.initialise()
+    library.start()
+    writer, sessions = (started(SERVICES[kind](library)) for kind in ("packet writer", "session management"))
+    client = library.client
+
+    def fail(_deadline: float) -> str:
+        raise KeyError("a mistake")
+
+    works, writer.on_stop = writer.on_stop, fail
+    result = library.stop()
+    assert not result.success
+    assert "packet writer: stopping raised KeyError" in result.message
+    assert "Traceback" in log.of("error")[0]
+    assert not sessions.is_started
+    assert client.closed
+    works(time.monotonic() + 1)
+
+
+def test_a_with_block_that_is_not_entered_leaves_nothing_running(embedded: str, domain: str) -> None:
+    library, _ = create(where(embedded, domain))
+
+    def fail() -> None:
+        raise Failure(ErrorCode.BROKER_FAILED, "no start for this test")
+
+    library.on_start = fail  # type: ignore[method-assign]
+    with pytest.raises(SupportLibraryError, match="no start for this test"), library:
+        pass
+    assert not library.is_initialised
+    assert library not in at_exit.running()
 
 
 def test_a_library_that_was_stopped_and_its_services_are_garbage(embedded: str, domain: str) -> None:

@@ -356,6 +356,9 @@ class Service(IService):
             return ApiResult.failed(failure.code, failure.message)
         except telewire.TelewireError as error:
             return ApiResult.failed(ErrorCode.STOPPED, str(error))
+        except Exception as error:  # noqa: BLE001 - what else is to be stopped must be, whatever happens here
+            self.callback_errors.report("stopping", error)
+            return ApiResult.failed(ErrorCode.STOPPED, f"stopping raised {type(error).__name__}: {error}")
         return ApiResult.failed(ErrorCode.STOPPED, left) if left else ApiResult.ok(True)
 
     def _refuse_after_stop(self, what: str) -> None:
@@ -399,6 +402,8 @@ class Service(IService):
         for step in (self.initialise, self.start):
             result = step()
             if not result.success:
+                # Nobody will leave a block that was not entered.
+                self.stop()
                 raise SupportLibraryError(result.message, result.error_code)
         return self
 

@@ -60,7 +60,7 @@ class ReaderService(LibraryService):
         self._delivery: Delivery | None = None
         self._dispatcher: Dispatcher | None = None
         self._reader: Reader | None = None
-        self._counts: tuple[Counter[str], Counter[str]] | None = None
+        self._counts: tuple[Counter[str | None], Counter[str | None]] | None = None
         self._stop_at = 0.0
         # No callback runs any more, and none will.
         self._delivered = threading.Event()
@@ -201,9 +201,10 @@ class ReaderService(LibraryService):
             yield Figure("stream_api_connections_total", (("data_source", self._data_source),), 1)
             yield Figure("support_lib_queue_length", (("service", self.what),), reader.queued)
         for name, counts in zip(("read", "delivered"), self._counts, strict=True):
-            for stream, packets in list(counts.items()):
-                labels = connection + ((("stream", stream),) if self.labels_streams else ())
-                yield Figure(f"stream_api_{self.counted_as}_packets_{name}_total", labels, packets)
+            for stream, packets in dict(counts).items():
+                if packets:
+                    labels = connection + ((("stream", stream or ""),) if self.labels_streams else ())
+                    yield Figure(f"stream_api_{self.counted_as}_packets_{name}_total", labels, packets)
 
 
 def _split(buffer_length: int) -> tuple[int, int]:
