@@ -1,8 +1,7 @@
-"""Stopping from places where it is easy to wait for oneself: loggers, events of the life cycle, many readers at once."""
+"""Stopping where it is easy to wait for oneself: in loggers, in events of the life cycle, with many readers at once."""
 
 import asyncio
 import gc
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -86,7 +85,7 @@ def test_a_logger_may_stop_the_library_that_is_being_initialised(
     embedded: str, domain: str, on: str, address: str
 ) -> None:
     libraries: list[SupportLibraryApi] = []
-    log = CallingLog(on, lambda: libraries[0].stop())
+    log = CallingLog(on, lambda: [library.stop() for library in libraries])
     factory = SupportLibraryBootstrapper.bootstrap(where(address or embedded, domain), log)
     libraries.append(factory.create(RetryPolicy(0, 0.1, RetryMode.INFINITE)))
     in_time(libraries[0].initialise)
@@ -96,7 +95,7 @@ def test_a_logger_may_stop_the_library_that_is_being_initialised(
 
 def test_a_logger_may_stop_the_reader_that_is_being_started(embedded: str, domain: str) -> None:
     readers: list[Any] = []
-    log = CallingLog("reading session", lambda: readers[0].stop())
+    log = CallingLog("reading session", lambda: [reader.stop() for reader in readers])
     library = SupportLibraryBootstrapper.bootstrap(where(embedded, domain), log).create()
     with library:
         readers.append(library.get_reading_packet_api().create_service("Car", "key").unwrap())
@@ -163,7 +162,12 @@ def test_the_callback_that_stops_its_service_is_the_last_one(embedded: str, doma
         sessions = started(library.get_session_manager_api().create_service())
         other = started(library.get_session_manager_api().create_service())
         calls: list[str] = []
-        sessions.live_session_started.subscribe(lambda *_: (calls.append("first"), sessions.stop()))
+
+        def stop(*_: object) -> None:
+            calls.append("first")
+            sessions.stop()
+
+        sessions.live_session_started.subscribe(stop)
         sessions.live_session_started.subscribe(lambda *_: calls.append("second"))
         stopped = threading.Event()
         sessions.stopped.subscribe(lambda *_: stopped.set())
@@ -223,9 +227,14 @@ def test_handlers_that_hang_use_up_the_time_of_one(crowd: tuple[SupportLibraryAp
     library, key = crowd
     inside: list[object] = []
     go_on = threading.Event()
+
+    def hang(packet: object) -> None:
+        inside.append(packet)
+        go_on.wait(60)
+
     for _ in range(8):
         reader = started(library.get_reading_packet_api().create_service("Car", key))
-        reader.add_handler(lambda packet: (inside.append(packet), go_on.wait(60)))
+        reader.add_handler(hang)
     eventually(lambda: len(inside) == 8, "all handlers")
     assert duration_of(library.stop) < TERMINATION_S + MARGIN_S + SLACK_S
     go_on.set()
@@ -254,7 +263,10 @@ def test_the_library_stops_in_time_when_its_broker_is_gone(domain: str) -> None:
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts what /proc shows")
 def test_what_was_stopped_holds_no_threads_and_no_sockets(kafka: str, domain: str) -> None:
     def held() -> tuple[int, int]:
-        return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+        return len([*Path("/proc/self/task").iterdir()]), len([*Path("/proc/self/fd").iterdir()])
+
+    def few_more(before: tuple[int, int]) -> bool:
+        return all(now <= then + 5 for now, then in zip(held(), before, strict=True))
 
     def live_and_stop() -> SupportLibraryApi:
         with library_on(kafka, domain) as (library, _):
@@ -274,7 +286,7 @@ def test_what_was_stopped_holds_no_threads_and_no_sockets(kafka: str, domain: st
     try:
         before = held()
         libraries = [live_and_stop() for _ in range(5)]
-        eventually(lambda: held() <= (before[0] + 5, before[1] + 5), f"from {before} to {held()}")
+        eventually(lambda: few_more(before), f"there were {before}; there are {held()}")
         assert len(libraries) == 5
     finally:
         gc.enable()

@@ -155,6 +155,11 @@ class ReaderService(LibraryService):
                 # Here, so that readers that stop together close together.
                 reader.close(max(self._stop_at - time.monotonic(), _LEAST_S))
 
+    @property
+    def was_started(self) -> bool:
+        """Whether reading has ever begun."""
+        return self._dispatcher is not None
+
     def in_callback(self) -> bool:
         """Whether the caller is in a handler or an event of this service."""
         return self._dispatcher is not None and self._dispatcher.inside
