@@ -32,6 +32,10 @@ class _Forwarder(logging.Handler):
         self._lock = threading.Lock()
         self._loggers: dict[int, GuardedLogger] = {}
 
+    def createLock(self) -> None:  # noqa: N802 - the name that `logging` gave it
+        """No lock around a program's logger: one that hangs would keep others, and Python's exit, waiting."""
+        self.lock = None
+
     def add(self, library: object, logger: GuardedLogger) -> None:
         with self._lock:
             self._loggers[id(library)] = logger

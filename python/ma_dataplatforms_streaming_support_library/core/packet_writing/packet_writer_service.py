@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 import telewire
 from ma_dataplatforms_streaming_support_library.contracts.packet_writing.i_packet_writer_service import (
@@ -15,11 +15,11 @@ from ma_dataplatforms_streaming_support_library.contracts.packet_writing.i_packe
 )
 from ma_dataplatforms_streaming_support_library.contracts.packet_writing.info_type import InfoType
 from ma_dataplatforms_streaming_support_library.contracts.packet_writing.packet_bytes import PacketBytes
+from ma_dataplatforms_streaming_support_library.contracts.shared import arguments as check
 from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ApiResult
 from ma_dataplatforms_streaming_support_library.contracts.shared.stream_creation_strategy import StreamCreationStrategy
 from ma_dataplatforms_streaming_support_library.core.base import failures
 from ma_dataplatforms_streaming_support_library.core.base.dispatcher import Dispatcher
-from ma_dataplatforms_streaming_support_library.core.base.event import Event
 from ma_dataplatforms_streaming_support_library.core.base.failures import Failure, answers, require_text
 from ma_dataplatforms_streaming_support_library.core.base.library_service import LibraryService
 from ma_dataplatforms_streaming_support_library.core.base.metrics import Figure
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from ma_dataplatforms_streaming_support_library.contracts.packet_writing.i_packet_writer_service import Writable
     from ma_dataplatforms_streaming_support_library.contracts.packet_writing.write_failure import WriteFailure
+    from ma_dataplatforms_streaming_support_library.core.base.event import Event
     from ma_dataplatforms_streaming_support_library.core.base.support_library_api import SupportLibraryApi
     from ma_dataplatforms_streaming_support_library.core.packet_writing.write_failures import WriteFailures
 
@@ -71,7 +72,7 @@ class PacketWriterService(LibraryService, IPacketWriterService):
 
     def __init__(self, library: SupportLibraryApi, write_failures: WriteFailures) -> None:
         super().__init__("packet writer", library)
-        self.write_failed: Event[WriteFailure] = Event(self, "write_failed", self.callback_errors.report)
+        self.write_failed: Event[WriteFailure] = self.event("write_failed")
         self._failures = write_failures
         self._failed: queue.SimpleQueue[WriteFailure] = queue.SimpleQueue()
         self._dispatcher = Dispatcher("telewire-write-outcomes", self._deliver, self.callback_errors)
@@ -97,17 +98,26 @@ class PacketWriterService(LibraryService, IPacketWriterService):
         packet: Writable | None = None,
     ) -> ApiResult[bool]:
         """Queue a packet for a stream; see `IPacketWriterService`."""
-        if self._state is not State.STARTED or self._writer is None:
+        writer = self._writer
+        if self._state is not State.STARTED or writer is None:
             return self._refused(self.refusal())
-        data = packet_bytes.data if type(packet_bytes) is PacketBytes else _bytes_of(packet_bytes, packet)
-        marker = self._markers.get(session_key)
+        plain = type(packet_bytes) is PacketBytes and packet is None
+        data = packet_bytes.data if plain else _bytes_of(packet_bytes, packet)  # type: ignore[union-attr] # known now
         try:
+            marker = self._markers.get(session_key)
             if marker is None or marker not in data:
                 require_text("data_source", data_source)
                 self._checks.check(require_text("session_key", session_key), data)
-            self._writer.write(data_source, "" if stream is None else stream, session_key, data)
+            writer.write(data_source, "" if stream is None else stream, session_key, data)
         except (Failure, telewire.TelewireError) as error:
             return self._refused(self._failure(error, data_source))
+        except TypeError:
+            # Looked at only now: it costs, and hardly ever helps.
+            check.text("data_source", data_source)
+            check.text("session_key", session_key)
+            if stream is not None:
+                check.text("stream", stream)
+            raise
         place = (data_source, stream)
         tally = self._tallies.get(place) or self._new_tally(data_source, stream)
         with self._counting:
@@ -123,11 +133,12 @@ class PacketWriterService(LibraryService, IPacketWriterService):
         packet: Writable | None = None,
     ) -> ApiResult[bool]:
         """Queue an info packet; see `IPacketWriterService`."""
-        if self._state is not State.STARTED or self._writer is None:
+        writer = self._writer
+        if self._state is not State.STARTED or writer is None:
             return self._refused(self.refusal())
         data = _bytes_of(packet_bytes, packet)
         try:
-            self._writer.write_info(data, _info_name(info_type))  # type: ignore[arg-type]
+            writer.write_info(data, _info_name(info_type))  # type: ignore[arg-type]
         except (Failure, telewire.TelewireError) as error:
             return self._refused(self._failure(error))
         with self._counting:
@@ -139,13 +150,15 @@ class PacketWriterService(LibraryService, IPacketWriterService):
     @answers
     def flush(self, timeout_seconds: float | None = None) -> bool:
         """Wait until everything written so far is delivered; see `IPacketWriterService`."""
-        self._flush(self.configuration.timeout_seconds if timeout_seconds is None else timeout_seconds)
+        timeout_s = self.configuration.timeout_seconds
+        self._flush(timeout_s if timeout_seconds is None else check.seconds("timeout_seconds", timeout_seconds))
         return True
 
     def _flush(self, timeout_s: float) -> None:
-        if self._writer is None:
+        writer = self._writer
+        if writer is None:
             return
-        flushed = self._writer.flush(timeout_s)
+        flushed = writer.flush(timeout_s)
         self._failures.report(flushed.failed)
         if not flushed:
             raise failures.not_delivered(len(flushed.failed) + flushed.left, timeout_s)
@@ -188,7 +201,8 @@ class PacketWriterService(LibraryService, IPacketWriterService):
     @property
     def pending(self) -> int:
         """Packets of all writers of the library that have no outcome yet."""
-        return 0 if self._writer is None else self._writer.pending
+        writer = self._writer
+        return 0 if writer is None else writer.pending
 
     def session_ended(self, session_key: str) -> None:
         """A session has ended: warn if it is written to again."""
@@ -229,6 +243,10 @@ class PacketWriterService(LibraryService, IPacketWriterService):
             if self._watch is not None:
                 self._watch.close()
             ended = self._dispatcher.join(max(deadline - time.monotonic(), _LOOK_S))
+            if not ended:
+                self.call_no_more()
+            # Threads and sockets go with the last reference, and this object may live for long.
+            self._writer = None
         return "" if ended else "an event's handler did not return"
 
     def figures(self) -> Iterable[Figure]:
@@ -249,11 +267,12 @@ class PacketWriterService(LibraryService, IPacketWriterService):
             yield Figure("stream_api_info_packets_routed_bytes_total", source, size)
 
     def _deliver(self, dispatcher: Dispatcher) -> None:
+        self.wait_until_started()
         while not dispatcher.stopping:
             try:
                 self._follow_sessions(dispatcher)
-                if self._writer is not None:
-                    self._failures.report(self._writer.failures())
+                if (writer := self._writer) is not None:
+                    self._failures.report(writer.failures())
             except telewire.TelewireError as error:
                 # Whatever it is, outcomes of packets must go on being told.
                 if not dispatcher.wait(_LOOK_S):
@@ -285,8 +304,8 @@ class PacketWriterService(LibraryService, IPacketWriterService):
 
 
 def _bytes_of(packet_bytes: Writable | None, packet: Writable | None) -> bytes:
-    if (packet_bytes is None) == (packet is None):
-        raise TypeError("give packet_bytes, or packet, which is the same")
+    if packet_bytes is not None and packet is not None:
+        raise TypeError("packet_bytes and packet name the same thing; give one")
     given = packet if packet_bytes is None else packet_bytes
     if isinstance(given, PacketBytes):
         return given.data
@@ -294,12 +313,11 @@ def _bytes_of(packet_bytes: Writable | None, packet: Writable | None) -> bytes:
         return given
     if isinstance(given, bytearray | memoryview):
         return bytes(given)
-    serialise = getattr(given, "SerializeToString", None)
-    if serialise is None:
-        raise TypeError(f"packet_bytes must be PacketBytes, bytes or a Packet, not {type(given).__name__}")
-    data = serialise()
-    assert isinstance(data, bytes)
-    return data
+    # A program's own generated copy of the protocol will do as well.
+    if not isinstance(given, Message) or given.DESCRIPTOR.full_name != open_data_pb2.Packet.DESCRIPTOR.full_name:
+        message = " message, which belongs into the content of a Packet" if isinstance(given, Message) else ""
+        raise TypeError(f"packet_bytes must be PacketBytes, bytes or a Packet, not {type(given).__name__}{message}")
+    return given.SerializeToString()
 
 
 def _data_source_of(info_packet: bytes) -> str:
