@@ -19,7 +19,7 @@ mod writer;
 pub use client::{Client, FormatNews, FormatWatch, SessionWatch};
 pub use options::{ClientOptions, Inactivity, LayoutChoice, LiveStart, OnOutage, ReadOptions, Reading};
 pub use queue::Batch;
-pub use reader::{Completion, Item, Packet, ReadCounts, Reader, SessionRef, StreamRef};
+pub use reader::{Completion, Item, Origin, Packet, ReadCounts, Reader, SessionRef, StreamRef};
 pub use session_writer::{CanFrame, ErrorRecord, Marker, SessionWriter, StreamWriter};
 pub use writer::{Flushed, InfoType, PacketWriter};
 

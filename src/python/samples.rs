@@ -1,5 +1,7 @@
-//! The samples of a packet as NumPy arrays.
+//! The samples of packets as NumPy arrays.
 
+use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
@@ -7,8 +9,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::packet::Formats;
-use crate::error::Error;
-use crate::packet::{Column, PacketType, SampleFormat, Timebase, Values, decode_samples, status};
+use crate::error::{Error, Result};
+use crate::packet::{Appended, ColumnBlock, ColumnView, Decoder, PacketFormat, PacketType, Times, Wanted, status};
 
 /// Why there are no samples.
 pub(super) enum Fault {
@@ -24,8 +26,75 @@ impl From<PyErr> for Fault {
     }
 }
 
-/// (parameters, times, values (p, n), columns of other types than double by index, status (p, n), time base, interval),
-/// as `telewire.packet.samples_of` expects it.
+/// What decoding needs, kept by each thread from one call to the next.
+#[derive(Default)]
+pub(super) struct Work {
+    decoder: Decoder,
+    block: ColumnBlock,
+}
+
+/// A thread keeps no more bytes than this between two calls.
+const KEPT: usize = 16 << 20;
+
+thread_local! {
+    static WORK: Cell<Option<Box<Work>>> = const { Cell::new(None) };
+}
+
+impl Work {
+    /// The thread's own, or a new one while that is in use: a signal's handler may decode in the middle of a decode.
+    pub(super) fn lend() -> Lent {
+        Lent(Some(WORK.take().unwrap_or_default()))
+    }
+
+    /// Decodes packets into one block.
+    pub(super) fn decode<'a>(
+        &mut self,
+        contents: impl Iterator<Item = Result<(PacketType, &'a [u8])>>,
+        wanted: Wanted<'_>,
+    ) -> Result<&ColumnBlock> {
+        self.block.clear();
+        for (index, content) in contents.enumerate() {
+            let (kind, content) = content?;
+            match self.decoder.open(kind, content)?.append_to(&mut self.block, wanted)? {
+                Appended::Rows(_) => {}
+                Appended::Differs => {
+                    return Err(Error::Invalid(format!("packet {index} does not fit the block of those before it")));
+                }
+            }
+        }
+        Ok(&self.block)
+    }
+}
+
+/// [`Work`] that goes back to its thread.
+pub(super) struct Lent(Option<Box<Work>>);
+
+impl Deref for Lent {
+    type Target = Work;
+
+    fn deref(&self) -> &Work {
+        match &self.0 {
+            Some(work) => work,
+            None => unreachable!("taken only when dropped"),
+        }
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Work {
+        self.0.get_or_insert_default()
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if self.0.as_ref().is_some_and(|work| work.block.bytes_held() + work.decoder.bytes_held() <= KEPT) {
+            WORK.set(self.0.take());
+        }
+    }
+}
+
+/// The samples of one packet, as [`arrays`] gives them, with the identifiers of its parameters.
 pub(super) fn decode<'py>(
     py: Python<'py>,
     kind: PacketType,
@@ -33,50 +102,59 @@ pub(super) fn decode<'py>(
     data_source: &Arc<str>,
     formats: &Formats,
 ) -> Result<Bound<'py, PyTuple>, Fault> {
-    let samples = py.detach(|| decode_samples(kind, content)).map_err(Fault::Core)?;
-    let parameters = names(py, &samples.format, data_source, formats)?;
-    if parameters.len() != samples.columns.len() {
+    let mut work = Work::lend();
+    let block = py.detach(|| work.decode(std::iter::once(Ok((kind, content))), Wanted::All)).map_err(Fault::Core)?;
+    let parameters = names(py, &block.format(), data_source, formats)?;
+    if parameters.len() != block.width() {
         return Err(Fault::Core(Error::Decode {
             what: format!("{} packet", kind.name()),
-            reason: format!("{} columns for {} parameters", samples.columns.len(), parameters.len()),
+            reason: format!("{} columns for {} parameters", block.width(), parameters.len()),
         }));
     }
-    let rows = samples.times.len();
-    let (interval, base) = match (&samples.times, kind) {
-        (Timebase::Range { interval_ns, .. }, _) => (Some(*interval_ns), "periodic"),
-        (_, PacketType::SynchroData) => (None, "synchro"),
+    Ok(arrays(py, block, parameters.into_any())?)
+}
+
+/// (parameters, times, values (p, n), columns of other types than double by index, status (p, n), time base, interval),
+/// as `telewire.packet.samples_of` expects it.
+pub(super) fn arrays<'py>(
+    py: Python<'py>,
+    block: &ColumnBlock,
+    parameters: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let (width, rows) = (block.width(), block.len());
+    let (interval, base) = match (block.times(), block.kind()) {
+        (Times::Ranges(ranges), _) => (ranges.first().map(|range| range.interval_ns), "periodic"),
+        (_, Some(PacketType::SynchroData)) => (None, "synchro"),
         _ => (None, "rows"),
     };
-    // Times beyond the year 2262 wrap, as they do in every int64 of nanoseconds.
-    let times: Vec<i64> = match &samples.times {
-        Timebase::Explicit(times) => times.iter().map(|&time| time.cast_signed()).collect(),
-        Timebase::Range { start_ns, interval_ns, len } => {
-            let step = u64::from(*interval_ns);
-            (0..*len as u64).map(|i| start_ns.wrapping_add(i.wrapping_mul(step)).cast_signed()).collect()
-        }
-    };
-    let mut values = Vec::with_capacity(samples.columns.len() * rows);
-    let mut statuses = Vec::with_capacity(values.capacity());
+    let mut times = Vec::with_capacity(rows);
+    block.times().append_to(&mut times);
+    let mut values = Vec::with_capacity(width * rows);
+    let mut statuses = Vec::with_capacity(width * rows);
     let typed = PyDict::new(py);
-    for (index, Column { values: column, status }) in samples.columns.into_iter().enumerate() {
-        match &column {
-            Values::F64(column) => values.extend_from_slice(column),
-            Values::I32(column) => values.extend(column.iter().map(|&value| f64::from(value))),
-            Values::Bool(column) => values.extend(column.iter().map(|&value| f64::from(u8::from(value)))),
-            Values::Str(column) => values.extend(column.iter().map(|_| f64::NAN)),
+    for index in 0..width {
+        match block.column(index) {
+            Some(ColumnView::F64(column)) => values.extend_from_slice(column),
+            Some(ColumnView::I32(column)) => {
+                values.extend(column.iter().map(|&value| f64::from(value)));
+                typed.set_item(index, PyArray1::from_slice(py, column))?;
+            }
+            Some(ColumnView::Bool(column)) => {
+                values.extend(column.iter().map(|&value| f64::from(u8::from(value))));
+                typed.set_item(index, PyArray1::from_slice(py, column))?;
+            }
+            Some(ColumnView::Str(column)) => {
+                values.extend(column.iter().map(|_| f64::NAN));
+                typed.set_item(index, PyList::new(py, column.iter())?)?;
+            }
+            None => {}
         }
-        match status {
-            Some(status) => statuses.extend_from_slice(&status),
+        match block.column_status(index) {
+            Some(status) => statuses.extend_from_slice(status),
             None => statuses.extend(std::iter::repeat_n(status::VALID, rows)),
         }
-        match column {
-            Values::F64(_) => {}
-            Values::I32(column) => typed.set_item(index, PyArray1::from_vec(py, column))?,
-            Values::Bool(column) => typed.set_item(index, PyArray1::from_vec(py, column))?,
-            Values::Str(column) => typed.set_item(index, PyList::new(py, column)?)?,
-        }
     }
-    let shape = [parameters.len(), rows];
+    let shape = [width, rows];
     let tuple = (
         parameters,
         PyArray1::from_vec(py, times),
@@ -86,7 +164,7 @@ pub(super) fn decode<'py>(
         base,
         interval,
     );
-    Ok(tuple.into_pyobject(py)?)
+    tuple.into_pyobject(py)
 }
 
 fn table<'py, T: numpy::Element>(
@@ -99,14 +177,14 @@ fn table<'py, T: numpy::Element>(
 
 fn names<'py>(
     py: Python<'py>,
-    format: &SampleFormat,
+    format: &PacketFormat<'_>,
     data_source: &Arc<str>,
     formats: &Formats,
 ) -> Result<Bound<'py, PyTuple>, Fault> {
     match format {
-        SampleFormat::Parameters(names) => Ok(PyTuple::new(py, names)?),
-        SampleFormat::Id(id) => Ok(formats.parameters(py, data_source, *id)?),
-        SampleFormat::Missing => {
+        PacketFormat::Parameters(names) => Ok(PyTuple::new(py, names.iter())?),
+        PacketFormat::Id(id) => Ok(formats.parameters(py, data_source, *id)?),
+        PacketFormat::Missing => {
             Err(Fault::Core(Error::decode("packet of samples", "it does not say which parameters it holds")))
         }
     }

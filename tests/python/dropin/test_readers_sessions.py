@@ -303,7 +303,7 @@ def test_streams_that_never_carried_the_session_do_not_hold_up_its_completion(li
 def test_an_explicit_timeout_completes_a_silent_live_session_and_does_not_take_it_up_again(library: Lab) -> None:
     key = library.session()
     library.write(key, "a")
-    service, seen = library.read(reading(LIVE, inactivity_timeout_seconds=1))
+    service, seen = library.read(reading(LIVE, inactivity_timeout_seconds=2))
     seen.await_event("session_reading_completed")
     assert seen.of("session_reading_completed")[0].historical is False
     assert seen.names[-2:] == ["stream_reading_completed", "session_reading_completed"]
@@ -329,7 +329,7 @@ def test_raise_exception_on_timeout_raises_where_completion_is_waited_for(librar
 
 def test_each_packet_begins_the_timeout_anew(library: Lab) -> None:
     key = library.session()
-    service, seen = library.read(reading(LIVE, inactivity_timeout_seconds=2))
+    service, seen = library.read(reading(LIVE, inactivity_timeout_seconds=3))
     for i in range(8):
         library.write(key, i)
         time.sleep(0.5)
@@ -340,7 +340,7 @@ def test_each_packet_begins_the_timeout_anew(library: Lab) -> None:
 
 def test_a_handler_that_blocks_is_no_silence(library: Lab) -> None:
     key = library.session()
-    service, seen = library.reader(reading(LIVE, inactivity_timeout_seconds=1)), Seen()
+    service, seen = library.reader(reading(LIVE, inactivity_timeout_seconds=2)), Seen()
     seen.listen(service)
     go_on = threading.Event()
 
@@ -349,9 +349,9 @@ def test_a_handler_that_blocks_is_no_silence(library: Lab) -> None:
         seen.handle(dto)
 
     service.add_handler(slow)
-    service.start()
     library.write(key, "a")
-    time.sleep(2.5)
+    service.start()
+    time.sleep(4)
     library.write(key, "b")
     go_on.set()
     seen.await_packets(2)

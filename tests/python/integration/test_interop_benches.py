@@ -45,15 +45,24 @@ def test_throughput_writes_and_reads_the_same_bytes_with_both_clients(kafka: str
     assert all(len(series["rounds"]) == 1 for series in found["series"].values())
 
 
+def test_handlers_reads_the_same_bytes_in_three_processes(kafka: str, tmp_path: Path) -> None:
+    found = run("handlers.py", kafka, tmp_path)
+    assert found["ratios"].keys() == {"drop-in", "telewire"}
+    assert found["series"].keys() == {"drop-in", "telewire", "confluent-kafka"}
+    assert all(series["rounds"][0]["cpu_s"] > 0 for series in found["series"].values())
+    assert 0 <= found["librdkafka_part"] < 1
+
+
 def test_without_a_broker_a_bench_says_how_to_get_one() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "TELEWIRE_TEST_BROKERS"}
-    done = subprocess.run(
-        [sys.executable, str(BENCHES / "throughput.py")],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=environment,
-    )
-    assert done.returncode == 1
-    assert "scripts/kafka.py run" in done.stderr
+    for program in ("throughput.py", "handlers.py"):
+        done = subprocess.run(
+            [sys.executable, str(BENCHES / program)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env=environment,
+        )
+        assert done.returncode == 1
+        assert "scripts/kafka.py run" in done.stderr
