@@ -20,20 +20,27 @@ const SEAM: u64 = 0x09_0b_0a_01_10;
 /// `0a 02 10 01`: a valid zero.
 const ZERO: u32 = 0x01_10_02_0a;
 
+/// `N` bytes from `at` on. Copied as a whole, so that it becomes one load.
+#[inline(always)]
+fn part<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    let mut part = [0; N];
+    part.copy_from_slice(&bytes[at..at + N]);
+    part
+}
+
 #[inline(always)]
 fn word16(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+    u16::from_le_bytes(part(bytes, at))
 }
 
 #[inline(always)]
 fn word32(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+    u32::from_le_bytes(part(bytes, at))
 }
 
 #[inline(always)]
 fn word64(bytes: &[u8], at: usize) -> u64 {
-    let low = u64::from(word32(bytes, at));
-    low | u64::from(word32(bytes, at + 4)) << 32
+    u64::from_le_bytes(part(bytes, at))
 }
 
 /// Copies the values of eight full samples. They may be used if all eight look so and are valid, which is the answer.
