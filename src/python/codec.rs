@@ -130,5 +130,5 @@ pub(super) fn decode_contents<'py>(
         PacketFormat::Id(id) => id.into_pyobject(py)?.into_any(),
         PacketFormat::Parameters(names) => PyTuple::new(py, names.iter())?.into_any(),
     };
-    samples::arrays(py, block, format)
+    samples::arrays(py, &mut work, format)
 }
