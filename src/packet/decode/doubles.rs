@@ -47,11 +47,12 @@ fn word64(bytes: &[u8], at: usize) -> u64 {
 #[inline(always)]
 fn eight(bytes: &[u8; 8 * FULL], values: &mut [f64; 8]) -> bool {
     let mut odd = u64::from(word32(bytes, 0) ^ HEAD) << 40;
+    for (sample, value) in values.iter_mut().enumerate() {
+        *value = f64::from_bits(word64(bytes, FULL * sample + 3));
+    }
     for sample in 0..7 {
-        values[sample] = f64::from_bits(word64(bytes, FULL * sample + 3));
         odd |= (word64(bytes, FULL * sample + 11) ^ SEAM) << 24;
     }
-    values[7] = f64::from_bits(word64(bytes, FULL * 7 + 3));
     odd |= u64::from(word16(bytes, FULL * 7 + 11) ^ TAIL);
     odd == 0
 }
@@ -61,13 +62,14 @@ fn eight(bytes: &[u8; 8 * FULL], values: &mut [f64; 8]) -> bool {
 fn eight_with_status(bytes: &[u8; 8 * FULL], values: &mut [f64; 8], worth: &mut [u8; 8]) -> bool {
     let mut odd = u64::from(word32(bytes, 0) ^ HEAD) << 40;
     let mut statuses = 0;
+    for (sample, value) in values.iter_mut().enumerate() {
+        *value = f64::from_bits(word64(bytes, FULL * sample + 3));
+    }
     for sample in 0..7 {
-        values[sample] = f64::from_bits(word64(bytes, FULL * sample + 3));
         // The status does not count here.
         odd |= ((word64(bytes, FULL * sample + 11) ^ SEAM) & !0xff00) << 24;
         statuses |= u64::from(bytes[FULL * sample + 12]) << (8 * sample);
     }
-    values[7] = f64::from_bits(word64(bytes, FULL * 7 + 3));
     odd |= u64::from(bytes[FULL * 7 + 11] ^ 0x10);
     statuses |= u64::from(bytes[FULL * 7 + 12]) << 56;
     *worth = statuses.to_le_bytes();
