@@ -1,7 +1,7 @@
 """The codec on one core: packets to NumPy columns and back, beside google.protobuf (upb) and quixstreams' deserializer.
 
-No Kafka: the same bytes, in memory, in the same process. Each contestant takes as many of the packets in a round as it
-does in reasonable time; a ratio is that of two rates in one round, by the CPU time of the thread. See benches/README.md.
+No Kafka: the same bytes, in memory, in the same process. Each contestant takes as many of the packets in a round as
+it does in reasonable time; a ratio is that of two rates in one round, by CPU time. See benches/README.md.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class Case:
 
     @property
     def name(self) -> str:
+        """Kind, shape and zeros."""
         return f"{self.kind} {self.width}x{ROWS}, {'half' if self.zeros else 'no'} zeros"
 
 
@@ -76,7 +77,7 @@ def encode(kind: str, names: list[str], table: NDArray[np.float64]) -> bytes:
     return _core.encode_rows_content(names, times, table)
 
 
-def build(kind: str, names: list[str], table: NDArray[np.float64]) -> Any:
+def build(kind: str, names: list[str], table: NDArray[np.float64]) -> Any:  # noqa: ANN401 - made at run time
     """The same packet as a message, the quickest way that the protobuf package has."""
     message = KINDS[kind]()
     message.data_format.parameter_identifiers.parameter_identifiers.extend(names)
@@ -149,18 +150,23 @@ def decoders(case: Case) -> list[Contestant]:
         Contestant("upb, parse only", 0.1, parse),
         Contestant("upb to NumPy", 0.01, parse_to_numpy),
     ]
+    return found + quixstreams(case)
+
+
+def quixstreams(case: Case) -> list[Contestant]:
+    """The peer, where it is installed."""
     try:
         from quixstreams.models.serializers import SerializationContext
         from quixstreams.models.serializers.fia_open_data import FIAOpenDataDeserializer
     except ImportError:
-        return found
+        return []
     deserializer, context = FIAOpenDataDeserializer(), SerializationContext("bench", None)
 
-    def quixstreams(count: int) -> None:
+    def deserialise(count: int) -> None:
         for packet in case.packets[:count]:
             deserializer(packet, context)
 
-    return [*found, Contestant("quixstreams", 0.005, quixstreams)]
+    return [Contestant("quixstreams", 0.005, deserialise)]
 
 
 def encoders(case: Case) -> list[Contestant]:

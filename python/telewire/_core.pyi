@@ -319,9 +319,9 @@ class Packet:
             FormatError: Nobody has defined the data format it names.
         """
 
-# The codec without a client: for its tests against Google's protobuf, and for the benches. `format` is the number of a data
-# format or the identifiers themselves; values as in `telewire.columns.columns`. Without a type name whole packets are
-# decoded, not contents.
+# The codec without a client: for its tests against Google's protobuf, and for the benches. `format` is the number of a
+# data format or the identifiers themselves; values as in `telewire.columns.columns`. Without a type name whole packets
+# are decoded, not contents.
 
 def encode_periodic_content(
     format: int | Sequence[str],

@@ -64,7 +64,8 @@ pub(super) fn encode_periodic_content<'py>(
     values: &Bound<'py, PyAny>,
     status: Option<PyReadonlyArray2<'py, u8>>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    format.write(py, values, status, |out, format, columns| encode_periodic(out, format, start_ns, interval_ns, columns))
+    format
+        .write(py, values, status, |out, format, columns| encode_periodic(out, format, start_ns, interval_ns, columns))
 }
 
 /// The content of a packet of rows.
@@ -129,5 +130,5 @@ pub(super) fn decode_contents<'py>(
         PacketFormat::Id(id) => id.into_pyobject(py)?.into_any(),
         PacketFormat::Parameters(names) => PyTuple::new(py, names.iter())?.into_any(),
     };
-    samples::arrays(py, block, format)
+    samples::arrays(py, &mut work, format)
 }

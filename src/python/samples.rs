@@ -4,13 +4,17 @@ use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use numpy::ndarray::{ArrayView2, ShapeBuilder};
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
+use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::packet::Formats;
 use crate::error::{Error, Result};
-use crate::packet::{Appended, ColumnBlock, ColumnView, Decoder, PacketFormat, PacketType, Times, Wanted, status};
+use crate::packet::{
+    Appended, ColumnBlock, ColumnView, Decoder, PacketFormat, PacketType, TableView, Times, Wanted, status,
+};
 
 /// Why there are no samples.
 pub(super) enum Fault {
@@ -33,11 +37,35 @@ pub(super) struct Work {
     block: ColumnBlock,
 }
 
-/// A thread keeps no more bytes than this between two calls.
+/// A thread keeps no more bytes than this between two calls, and so do all threads together of blocks that arrays lay on.
 const KEPT: usize = 16 << 20;
+
+/// How many such blocks are kept.
+const KEPT_BLOCKS: usize = 8;
 
 thread_local! {
     static WORK: Cell<Option<Box<Work>>> = const { Cell::new(None) };
+}
+
+/// Blocks whose arrays are gone: their memory is warm, and waits for the next packets.
+static SPARE: Mutex<Vec<ColumnBlock>> = Mutex::new(Vec::new());
+
+/// A block that arrays lie on. It is never changed, and given back with the last of them.
+#[pyclass(frozen, module = "telewire._core", name = "_Block")]
+pub(super) struct Owner {
+    block: ColumnBlock,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let mut block = std::mem::take(&mut self.block);
+        block.clear();
+        let mut spare = SPARE.lock();
+        if spare.len() < KEPT_BLOCKS && spare.iter().chain([&block]).map(ColumnBlock::bytes_held).sum::<usize>() <= KEPT
+        {
+            spare.push(block);
+        }
+    }
 }
 
 impl Work {
@@ -111,24 +139,56 @@ pub(super) fn decode<'py>(
             reason: format!("{} columns for {} parameters", block.width(), parameters.len()),
         }));
     }
-    Ok(arrays(py, block, parameters.into_any())?)
+    Ok(arrays(py, &mut work, parameters.into_any())?)
 }
 
 /// (parameters, times, values (p, n), columns of other types than double by index, status (p, n), time base, interval),
-/// as `telewire.packet.samples_of` expects it.
+/// as `telewire.packet.samples_of` expects it. Large tables lie on the block itself, small ones are copies, so that who
+/// keeps them does not keep a block for each.
 pub(super) fn arrays<'py>(
     py: Python<'py>,
-    block: &ColumnBlock,
+    work: &mut Work,
     parameters: Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyTuple>> {
-    let (width, rows) = (block.width(), block.len());
-    let (interval, base) = match (block.times(), block.kind()) {
-        (Times::Ranges(ranges), _) => (ranges.first().map(|range| range.interval_ns), "periodic"),
-        (_, Some(PacketType::SynchroData)) => (None, "synchro"),
-        _ => (None, "rows"),
+    let block = &work.block;
+    let used = block.width() * block.len() * size_of::<f64>();
+    if block.doubles().is_none() || used < LARGE || used < block.bytes_held() / 4 {
+        return copied(py, block, parameters);
+    }
+    let fresh = SPARE.lock().pop().unwrap_or_default();
+    let owner = Bound::new(py, Owner { block: std::mem::replace(&mut work.block, fresh) })?;
+    let block = &owner.get().block;
+    let values = match block.doubles() {
+        Some(table) => lying(&owner, &table)?,
+        None => table(py, Vec::new(), [0, 0])?,
     };
-    let mut times = Vec::with_capacity(rows);
-    block.times().append_to(&mut times);
+    let status = match block.status() {
+        Some(table) => lying(&owner, &table)?,
+        None => table(py, vec![status::VALID; block.width() * block.len()], [block.width(), block.len()])?,
+    };
+    finished(py, block, parameters, values, PyDict::new(py), status)
+}
+
+/// A table from which on its memory is handed out, in bytes.
+const LARGE: usize = 64 << 10;
+
+/// An array that lies on a block.
+fn lying<'py, T: numpy::Element>(
+    owner: &Bound<'py, Owner>,
+    table: &TableView<'_, T>,
+) -> PyResult<Bound<'py, PyArray2<T>>> {
+    let shape = (table.columns, table.rows).strides((table.stride, 1));
+    let view = ArrayView2::from_shape(shape, table.data)
+        .map_err(|error| PyErr::new::<pyo3::exceptions::PySystemError, _>(error.to_string()))?;
+    // SAFETY: the memory is the block's, which `owner` keeps alive as the array's base and never touches again before it
+    // is dropped: `Owner` is frozen and its block private. Columns do not overlap, so whoever writes to the array writes
+    // to no other.
+    Ok(unsafe { PyArray2::borrow_from_array(&view, owner.clone().into_any()) })
+}
+
+/// The samples as arrays of their own.
+fn copied<'py>(py: Python<'py>, block: &ColumnBlock, parameters: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    let (width, rows) = (block.width(), block.len());
     let mut values = Vec::with_capacity(width * rows);
     let mut statuses = Vec::with_capacity(width * rows);
     let typed = PyDict::new(py);
@@ -155,16 +215,25 @@ pub(super) fn arrays<'py>(
         }
     }
     let shape = [width, rows];
-    let tuple = (
-        parameters,
-        PyArray1::from_vec(py, times),
-        table(py, values, shape)?,
-        typed,
-        table(py, statuses, shape)?,
-        base,
-        interval,
-    );
-    tuple.into_pyobject(py)
+    finished(py, block, parameters, table(py, values, shape)?, typed, table(py, statuses, shape)?)
+}
+
+fn finished<'py>(
+    py: Python<'py>,
+    block: &ColumnBlock,
+    parameters: Bound<'py, PyAny>,
+    values: Bound<'py, PyArray2<f64>>,
+    typed: Bound<'py, PyDict>,
+    status: Bound<'py, PyArray2<u8>>,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let (interval, base) = match (block.times(), block.kind()) {
+        (Times::Ranges(ranges), _) => (ranges.first().map(|range| range.interval_ns), "periodic"),
+        (_, Some(PacketType::SynchroData)) => (None, "synchro"),
+        _ => (None, "rows"),
+    };
+    let mut times = Vec::with_capacity(block.len());
+    block.times().append_to(&mut times);
+    (parameters, PyArray1::from_vec(py, times), values, typed, status, base, interval).into_pyobject(py)
 }
 
 fn table<'py, T: numpy::Element>(

@@ -911,8 +911,10 @@ impl Feed {
         if !self.core.queue.is_idle() {
             return;
         }
-        let waiting = self.sessions.values().filter(|active| !active.done);
-        let longest = waiting.filter_map(|active| Some((active.silent, self.patience(active)?, active)));
+        // A live session that only a warning awaits is asked for too, until it was given.
+        let ever = self.options.inactivity != Inactivity::Never;
+        let waiting = self.sessions.values().filter(|active| ever && !active.done && !active.warned);
+        let longest = waiting.map(|active| (active.silent, self.patience(active).unwrap_or(SILENCE), active));
         if let Some((silent, patience, active)) = longest.max_by_key(|(silent, ..)| *silent) {
             let period = (patience / 4).min(LOOK_AGAIN);
             if silent >= period && self.now.duration_since(self.asked.0) >= period {

@@ -134,7 +134,10 @@ def sample_packets(rng: random.Random) -> Iterator[tuple[str, Message, list[dict
 def car_packets(rng: random.Random) -> Iterator[tuple[str, Message, list[dict[str, Any]]]]:
     """Packets of doubles as cars send them, of lengths around those that a decoder may take at a time."""
     for index, (rows, zeros, worth) in enumerate(
-        (rows, zeros, worth) for rows in (8, 9, 16, 33, 65, 130) for zeros in (0.0, 0.1, 0.5, 1.0) for worth in (0, 1, 3)
+        (rows, zeros, worth)
+        for rows in (8, 9, 16, 33, 65, 130)
+        for zeros in (0.0, 0.1, 0.5, 1.0)
+        for worth in (0, 1, 3)
     ):
         kind = list(KINDS)[index % 3]
         columns: list[dict[str, Any]] = []
@@ -342,64 +345,66 @@ def odd(rng: random.Random, seeds: list[bytes], count: int) -> list[bytes]:
     return list(dict.fromkeys(found))
 
 
+def odd_sample(rng: random.Random, lists: int) -> bytes:
+    """A sample with its fields turned round, doubled, missing, of the wrong type or unknown; varints overlong."""
+    number = int(rng.random() * 1000)
+    value = {
+        1: field(1, 1, struct.pack("<d", number / 4 if number % 3 else 0.0)),
+        2: field(1, 0, varint(number if number % 2 else 2**64 - number, int(rng.random() * 11))),
+        3: field(1, 0, varint(number % 2, int(rng.random() * 4))),
+        4: field(1, 2, TEXTS[number % len(TEXTS)].encode()),
+    }[lists]
+    worth = field(2, 0, varint(1 if rng.random() < 0.7 else number % 6, int(rng.random() * 3)))
+    fields = [value, worth]
+    if rng.random() < 0.1:
+        fields += rng.choices([value, worth, field(7, 2, b"x"), field(1, 5, bytes(4)), field(2, 2, b"\x01")], k=2)
+    if rng.random() < 0.1:
+        del fields[int(rng.random() * len(fields))]
+    if rng.random() < 0.2:
+        rng.shuffle(fields)
+    return field(1, 2, b"".join(fields))
+
+
+def odd_list(rng: random.Random, lists: int, count: int) -> bytes:
+    """A column or row of `count` samples, in one or two lists, perhaps after a list that they replace."""
+    parts = []
+    if rng.random() < 0.2:
+        # Replaced by what follows, unless that is of the same type: then there are too many.
+        parts.append(field(1 + int(rng.random() * 4), 2, odd_sample(rng, 1 + int(rng.random() * 4))))
+    cut = int(rng.random() * (count + 1)) if rng.random() < 0.3 else count
+    for size in (cut, count - cut):
+        if size or not parts:
+            parts.append(field(lists, 2, b"".join(odd_sample(rng, lists) for _ in range(size))))
+        if rng.random() < 0.1:
+            parts.append(rng.choice(unknown_fields()))
+    return b"".join(parts)
+
+
+def cut_and_single(rng: random.Random, numbers: list[bytes], number: int, wire: int) -> list[bytes]:
+    """Repeated numbers, some packed and the others single."""
+    cut = int(rng.random() * (len(numbers) + 1))
+    return [field(number, 2, b"".join(numbers[:cut])), *(field(number, wire, one) for one in numbers[cut:])]
+
+
 def in_pieces(rng: random.Random, kind: str, rows: int) -> bytes:
-    """A packet that says the same in the oddest ways: messages in pieces, lists that replace each other, samples with
-    their fields turned round, doubled, of the wrong type or unknown, numbers packed and single, overlong varints."""
-
-    def sample(lists: int) -> bytes:
-        number = int(rng.random() * 1000)
-        value = {
-            1: field(1, 1, struct.pack("<d", number / 4 if number % 3 else 0.0)),
-            2: field(1, 0, varint(number if number % 2 else 2**64 - number, int(rng.random() * 11))),
-            3: field(1, 0, varint(number % 2, int(rng.random() * 4))),
-            4: field(1, 2, TEXTS[number % len(TEXTS)].encode()),
-        }[lists]
-        worth = field(2, 0, varint(1 if rng.random() < 0.7 else number % 6, int(rng.random() * 3)))
-        fields = [value, worth]
-        if rng.random() < 0.1:
-            fields += rng.choices([value, worth, field(7, 2, b"x"), field(1, 5, bytes(4)), field(2, 2, b"\x01")], k=2)
-        if rng.random() < 0.1:
-            del fields[int(rng.random() * len(fields))]
-        if rng.random() < 0.2:
-            rng.shuffle(fields)
-        return field(1, 2, b"".join(fields))
-
-    def one(lists: int, count: int) -> bytes:
-        """A column or row of `count` samples."""
-        parts = []
-        if rng.random() < 0.2:
-            # Replaced by what follows, unless that is of the same type: then there are too many.
-            parts.append(field(1 + int(rng.random() * 4), 2, sample(1 + int(rng.random() * 4))))
-        cut = int(rng.random() * (count + 1)) if rng.random() < 0.3 else count
-        for size in (cut, count - cut):
-            if size or not parts:
-                parts.append(field(lists, 2, b"".join(sample(lists) for _ in range(size))))
-            if rng.random() < 0.1:
-                parts.append(rng.choice(unknown_fields()))
-        return b"".join(parts)
-
+    """A packet that says what it says in the oddest ways: messages in pieces, numbers packed and single, any order."""
     lists = rng.choice((1, 1, 1, 2, 3, 4))
     width = 1 + int(rng.random() * 3)
-    steps = [varint(1 + int(rng.random() * 300), int(rng.random() * 4)) for _ in range(max(rows - 1, 0))]
-    times = [struct.pack("<Q", 10**9 * row) for row in range(rows)]
     names = [field(1, 2, name.encode()) for name in NAMES[:width]]
-    fields = [field(1, 2, field(2, 2, b"".join(names[:1]))), field(1, 2, field(2, 2, b"".join(names[1:])))]
+    fields = [field(1, 2, field(2, 2, b"".join(part))) for part in (names[:1], names[1:])]
     if kind == "RowData":
-        cut = int(rng.random() * (rows + 1))
-        fields += [field(2, 2, b"".join(times[:cut])), *(field(2, 1, time) for time in times[cut:])]
-        fields += [field(3, 2, one(lists if rng.random() < 0.97 else 2, width)) for _ in range(rows)]
+        fields += cut_and_single(rng, [struct.pack("<Q", 10**9 * row) for row in range(rows)], 2, 1)
+        fields += [field(3, 2, odd_list(rng, lists if rng.random() < 0.97 else 2, width)) for _ in range(rows)]
     else:
         fields.append(field(2, 1, struct.pack("<Q", 5)))
         if kind == "PeriodicData":
             fields += [field(3, 0, varint(7)), field(3, 0, varint(9, 5))]
         else:
-            cut = int(rng.random() * (len(steps) + 1))
-            fields += [field(3, 2, b"".join(steps[:cut])), *(field(3, 0, step) for step in steps[cut:])]
-        fields += [field(4, 2, one(rng.choice((lists, 1)), rows)) for _ in range(width)]
+            steps = [varint(1 + int(rng.random() * 300), int(rng.random() * 4)) for _ in range(max(rows - 1, 0))]
+            fields += cut_and_single(rng, steps, 3, 0)
+        fields += [field(4, 2, odd_list(rng, rng.choice((lists, 1)), rows)) for _ in range(width)]
     if rng.random() < 0.5:
-        # Fields of different numbers may come in any order; those of one number keep theirs.
-        keyed = [(rng.random(), part) for part in fields]
-        fields = [part for _, part in sorted(keyed, key=lambda pair: pair[0])]
+        rng.shuffle(fields)
     if rng.random() < 0.2:
         fields.insert(int(rng.random() * len(fields)), rng.choice(unknown_fields()))
     return b"".join(fields)

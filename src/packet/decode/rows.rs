@@ -38,6 +38,10 @@ impl SamplePacket<'_> {
         let had_status = block.has_status;
         let case = case.unwrap_or(ValueType::F64);
         match self.rows_as(block, wanted, width, case, false) {
+            // What begins with integers may still become doubles, and then fit.
+            Ok(Appended::Differs) if case != ValueType::F64 && self.is_mixed(case)? => {
+                self.widened_rows(block, wanted, width)
+            }
             Ok(appended) => Ok(appended),
             Err(Stop::Problem(problem)) => Err(problem),
             Err(Stop::Mixed) => {
@@ -46,12 +50,17 @@ impl SamplePacket<'_> {
                 } else {
                     self.roll_back(block, had_status);
                 }
-                match self.rows_as(block, wanted, width, ValueType::F64, true) {
-                    Ok(appended) => Ok(appended),
-                    Err(Stop::Problem(problem)) => Err(problem),
-                    Err(Stop::Mixed) => self.texts_and_numbers(),
-                }
+                self.widened_rows(block, wanted, width)
             }
+        }
+    }
+
+    /// Appends rows of several types as doubles.
+    fn widened_rows(&mut self, block: &mut ColumnBlock, wanted: Wanted<'_>, width: usize) -> Outcome<Appended> {
+        match self.rows_as(block, wanted, width, ValueType::F64, true) {
+            Ok(appended) => Ok(appended),
+            Err(Stop::Problem(problem)) => Err(problem),
+            Err(Stop::Mixed) => self.texts_and_numbers(),
         }
     }
 
@@ -103,6 +112,18 @@ impl SamplePacket<'_> {
         }
         block.explicit.extend_from_slice(&self.decoder.timestamps);
         Ok(Appended::Rows(rows))
+    }
+
+    /// Whether a row is of another type than the first.
+    #[cold]
+    fn is_mixed(&self, case: ValueType) -> Outcome<bool> {
+        for part in &self.decoder.parts {
+            let (found, _) = list::last_case(Reader::within(self.content, part.range()))?;
+            if found.is_some_and(|found| found != case) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Names the first row that is text where the others are numbers, or a number where they are text.

@@ -7,7 +7,8 @@ use prost::Message;
 use super::super::samples_for_tests::{Table, any_format, any_table, prost_column, prost_format, prost_rows};
 use super::super::wire::{put_bytes, put_varint};
 use super::super::{
-    Column, ColumnView, FormatRef, SampleFormat, Times, Timebase, Values, encode_periodic, encode_rows, encode_synchro, status,
+    Column, ColumnView, FormatRef, SampleFormat, Timebase, Times, Values, encode_periodic, encode_rows, encode_synchro,
+    status,
 };
 use super::*;
 use crate::proto::open_data as od;
@@ -305,6 +306,24 @@ fn a_packet_that_is_wrong_leaves_the_block_as_it_was() {
 }
 
 #[test]
+fn rows_that_became_doubles_fit_others_that_do() {
+    let row = |list: u8, sample: Vec<u8>| field(3, &field(list, &sample));
+    let mixed = [field(2, &[0; 16]), row(2, int(7)), row(1, double(1.5, 1))].concat();
+    let integers = [field(2, &[0; 8]), row(2, int(7))].concat();
+    let mut block = ColumnBlock::new();
+    for rows in [2, 4] {
+        assert_eq!(append(&mut block, PacketType::RowData, &mixed, Wanted::All), Ok(Appended::Rows(2)));
+        assert_eq!(block.len(), rows);
+    }
+    assert_eq!(append(&mut block, PacketType::RowData, &integers, Wanted::All), Ok(Appended::Differs));
+    assert_eq!(doubles_of(&block, 0), [7.0, 1.5, 7.0, 1.5]);
+    block.clear();
+    append(&mut block, PacketType::RowData, &integers, Wanted::All).unwrap();
+    assert_eq!(append(&mut block, PacketType::RowData, &mixed, Wanted::All), Ok(Appended::Differs));
+    assert_eq!(block.column(0), Some(ColumnView::I32(&[7])));
+}
+
+#[test]
 fn periodic_packets_that_follow_each_other_are_one_range_of_time() {
     let packet = |start: u64, samples: usize| {
         vec![fixed(2, start), number(3, 10), field(4, &field(1, &double(start as f64, 1).repeat(samples)))]
@@ -313,10 +332,8 @@ fn periodic_packets_that_follow_each_other_are_one_range_of_time() {
     for (start, samples) in [(100, 3), (130, 100), (1130, 1), (1150, 2), (1170, 0)] {
         append_periodic(&mut block, &packet(start, samples)).unwrap();
     }
-    let ranges = [
-        TimeRange { start_ns: 100, interval_ns: 10, len: 104 },
-        TimeRange { start_ns: 1150, interval_ns: 10, len: 2 },
-    ];
+    let ranges =
+        [TimeRange { start_ns: 100, interval_ns: 10, len: 104 }, TimeRange { start_ns: 1150, interval_ns: 10, len: 2 }];
     assert_eq!(block.times(), Times::Ranges(&ranges));
     let expected = [vec![100.0; 3], vec![130.0; 100], vec![1130.0], vec![1150.0; 2]].concat();
     assert_eq!(doubles_of(&block, 0), expected);

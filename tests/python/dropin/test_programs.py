@@ -7,6 +7,7 @@ broker's address and their constants.
 from __future__ import annotations
 
 import math
+import threading
 import uuid
 from dataclasses import dataclass
 
@@ -14,7 +15,8 @@ import numpy as np
 import pytest
 
 import telewire
-from dropin_programs import Told, running, source, told
+from dropin_programs import DEADLINE_S, Told, running, source, told
+from processes import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -32,6 +34,8 @@ class Race:
     written: Told
     live: Told
     live_lines: list[str]
+    telewire: dict[str, list[tuple[int, str]]]
+    """Ids and types of each stream, as a live reader of telewire had them."""
 
 
 @pytest.fixture(scope="module", params=["embedded", "kafka"])
@@ -51,10 +55,20 @@ def own_data_source() -> str:
 def race(address: str) -> Race:
     data_source = own_data_source()
     constant = {"DATA_SOURCE": repr(data_source)}
+    streams: dict[str, list[tuple[int, str]]] = {}
+
+    def collect(packets: telewire.Reader) -> None:
+        for packet in packets:
+            streams.setdefault(packet.stream, []).append((packet.id, packet.type))
+
     with (
+        telewire.connect(address) as client,
+        client.read(data_source=data_source, mode="live") as packets,
         running(source("reader_2025", **constant), address, name="live reader") as reader,
         running(source("writer_2025", **constant), address, name="writer") as writer,
     ):
+        thread = threading.Thread(target=collect, args=(packets,))
+        thread.start()
         reader.wait_for("Press Enter to stop reading")
         key = writer.wait_for(r"session key (\S+)")[1]
         writer.wait_for(f"{SAMPLES} samples written")
@@ -69,9 +83,15 @@ def race(address: str) -> Race:
         reader.wait_for(f"event session_reading_completed {key}")
         reader.press_enter()
         reader.finish()
+        written = told(writer.lines)
+        wait_until(
+            lambda: sum(map(len, streams.values())) >= len(written.packets), DEADLINE_S, "all is read by telewire"
+        )
+        packets.close()
+        thread.join(DEADLINE_S)
     assert writer.errors == []
     assert reader.errors == []
-    return Race(address, data_source, key, told(writer.lines), told(reader.lines, key), reader.lines)
+    return Race(address, data_source, key, written, told(reader.lines, key), reader.lines, streams)
 
 
 def assert_order_of_events(told: Told, streams: list[str]) -> None:
@@ -212,6 +232,10 @@ def test_conformance_2_essentials_are_read_from_what_create_service_answers(race
         f"essential {number} Configuration {race.key} stream '' Sin:MyApp,Cos:MyApp,Count:MyApp" for number in ids
     ]
     assert told(reader.lines, race.key).event_names() == ["reading_essentials_started", "reading_essentials_completed"]
+
+
+def test_conformance_2_telewire_reads_live_what_the_drop_in_writes(race: Race) -> None:
+    assert race.telewire == race.written.streams()
 
 
 def test_conformance_2_telewire_reads_what_the_drop_in_wrote(race: Race) -> None:

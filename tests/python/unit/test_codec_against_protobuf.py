@@ -92,7 +92,8 @@ def write(kind: str, packet: Any, columns: list[dict[str, Any]]) -> bytes:
     rows = len(columns[0]["values"])
     status = None
     if any(column["status"] is not None for column in columns):
-        status = np.array([column["status"] or [1] * rows for column in columns], np.uint8).reshape(len(columns), rows).T
+        listed = [column["status"] or [1] * rows for column in columns]
+        status = np.array(listed, np.uint8).reshape(len(columns), rows).T
     if packet.data_format.HasField("parameter_identifiers"):
         data_format: int | list[str] = list(packet.data_format.parameter_identifiers.parameter_identifiers)
     else:

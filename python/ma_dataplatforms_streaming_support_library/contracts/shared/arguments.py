@@ -6,6 +6,7 @@ orders; what the first arguments are tells which order is meant.
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
@@ -43,7 +44,9 @@ def bound(
     names = frozenset(known)
     for name, value in keywords.items():
         if name not in names:
-            raise TypeError(f"{what} has no parameter '{name}'; it has {', '.join(sorted(names))}")
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(sorted(names))}"
+            raise TypeError(f"{what} has no parameter '{name}'; {hint}")
         if name in given:
             raise TypeError(f"{what} got '{name}' twice, by position and by keyword")
         given[name] = value

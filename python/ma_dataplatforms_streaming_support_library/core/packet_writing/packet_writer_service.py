@@ -161,7 +161,8 @@ class PacketWriterService(LibraryService, IPacketWriterService):
         flushed = writer.flush(timeout_s)
         self._failures.report(flushed.failed)
         if not flushed:
-            raise failures.not_delivered(len(flushed.failed) + flushed.left, timeout_s)
+            reason = flushed.failed[0].error if flushed.failed else None
+            raise failures.not_delivered(len(flushed.failed) + flushed.left, timeout_s, reason)
 
     def _failure(self, error: Failure | telewire.TelewireError, data_source: str | None = None) -> Failure:
         if isinstance(error, Failure):
