@@ -62,7 +62,9 @@ docs: $(BIN)/ready ## Build the documentation into site/; a broken link is an er
 
 bench: build bench-codec ## Figures: the codec, telewire beside confluent-kafka, the embedded broker beside Apache Kafka
 	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/throughput.py
-	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/brokers.py
+	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/handlers.py
+	cargo bench $(CARGO_FLAGS) --bench brokers --no-run
+	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- cargo bench $(CARGO_FLAGS) --bench brokers
 
 bench-codec: peers ## Figures of the codec alone: beside the limit loops (Rust), upb and quixstreams (Python)
 	cargo bench --locked --no-default-features --bench decode
@@ -82,8 +84,9 @@ clean: ## Remove what was made in this checkout (the cache of all checkouts stay
 	rm -rf $(VENV) $(PEERS) dist site target .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 requirements: $(BIN)/ready ## Pin requirements/*.in anew (needs uv)
-	@for set in dev peers; do uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	  --no-header --no-annotate --no-emit-index-url requirements/$$set.in --output-file requirements/$$set.txt; done
+	@for set in $(basename $(wildcard requirements/*.in requirements/*/*.in)); do uv pip compile --quiet --upgrade \
+	  --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  $$set.in --output-file $$set.txt; done
 
 # The parts of `make test`. Called directly they expect `make build`; pytest then starts a Kafka of its own.
 

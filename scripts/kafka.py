@@ -453,7 +453,11 @@ def run(command: Sequence[str], options: Sequence[str]) -> int:
     if os.environ.get("TELEWIRE_TEST_BROKERS"):
         return subprocess.run(command, check=False).returncode
     with running(options) as broker:
-        environment = os.environ | {"TELEWIRE_TEST_BROKERS": broker.address, "TELEWIRE_KAFKA_JARS": broker.jars}
+        environment = os.environ | {
+            "TELEWIRE_TEST_BROKERS": broker.address,
+            "TELEWIRE_KAFKA_JARS": broker.jars,
+            "TELEWIRE_KAFKA_PID": str(broker.pid),
+        }
         return subprocess.run(command, env=environment, check=False).returncode
 
 

@@ -12,7 +12,7 @@ pub mod producer;
 pub use admin::Admin;
 pub use config::{Security, Settings};
 pub use consumer::{Consumer, Event, Start};
-pub use producer::{Fate, Outbox, Outcome, Ticket, WriteCounts};
+pub use producer::{Fate, Origin, Outbox, Outcome, Ticket, WriteCounts};
 
 use std::fmt;
 use std::sync::Arc;

@@ -45,7 +45,7 @@ mod core_module {
     #[pymodule_export]
     use super::session_writer::{SessionWriter, StreamWriter};
     #[pymodule_export]
-    use super::watch::SessionWatch;
+    use super::watch::{FormatWatch, SessionWatch};
     #[pymodule_export]
     use super::{build_info, shutdown, version};
 

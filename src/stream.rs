@@ -7,17 +7,19 @@
 mod client;
 mod directory;
 mod feed;
+mod layout_search;
 mod options;
 mod queue;
 mod reader;
 mod selection;
 mod session_writer;
+mod watch;
 mod writer;
 
-pub use client::{Client, SessionWatch};
+pub use client::{Client, FormatNews, FormatWatch, SessionWatch};
 pub use options::{ClientOptions, Inactivity, LayoutChoice, LiveStart, OnOutage, ReadOptions, Reading};
 pub use queue::Batch;
-pub use reader::{Completion, Item, Packet, ReadCounts, Reader, SessionRef, StreamRef};
+pub use reader::{Completion, Item, Origin, Packet, ReadCounts, Reader, SessionRef, StreamRef};
 pub use session_writer::{CanFrame, ErrorRecord, Marker, SessionWriter, StreamWriter};
 pub use writer::{Flushed, InfoType, PacketWriter};
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from telewire._core import build_info
 from telewire._core import version as _version
 from telewire.broker import Broker
-from telewire.client import Client, DataFormat, Layout, connect
+from telewire.client import Client, Layout, connect
 from telewire.columns import Status
 from telewire.config import Config, Security
 from telewire.definitions import EventDefinition, Parameter, TextConversion
@@ -34,6 +34,7 @@ from telewire.errors import (
     TelewireError,
     TimeoutError,  # noqa: A004 - also a builtins.TimeoutError
 )
+from telewire.formats import DataFormat, FormatChange, FormatWatch
 from telewire.packet import Packet, Samples
 from telewire.packet_writer import Flushed, Outcome, PacketWriter, WriteCounts
 from telewire.reader import ReadCounts, Reader, ReaderEvent
@@ -56,7 +57,9 @@ __all__ = [
     "DecodeError",
     "EventDefinition",
     "Flushed",
+    "FormatChange",
     "FormatError",
+    "FormatWatch",
     "KafkaError",
     "Layout",
     "Outcome",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 from telewire import _core, lifetime, logs
 from telewire.config import Config
 from telewire.errors import ConfigError
+from telewire.formats import DataFormat, FormatWatch
 from telewire.packet_writer import Flushed, PacketWriter, flushed_of
 from telewire.reader import OnUndecodable, Reader
 from telewire.session import Session, texts
@@ -23,7 +24,7 @@ from telewire.session_info import SessionInfo, SessionWatch, to_ns
 if TYPE_CHECKING:
     from telewire.config import Security
 
-__all__ = ["Client", "DataFormat", "Layout", "connect"]
+__all__ = ["Client", "Layout", "connect"]
 
 _log: Final = logging.getLogger("telewire")
 _BUFFER_BYTES: Final = 64 << 20
@@ -49,27 +50,6 @@ class Layout:
     partition_mappings: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class DataFormat:
-    """One data format of a data source.
-
-    Attributes:
-        ids: The numbers that packets carry instead of the identifiers, oldest first; several writers may have given
-            several.
-        kind: ``parameters`` or ``event``.
-        identifiers: The parameters in their order, or the one event.
-    """
-
-    ids: tuple[int, ...]
-    kind: Literal["parameters", "event"]
-    identifiers: tuple[str, ...]
-
-    @property
-    def id(self) -> int:
-        """The number that new packets carry: the first that was defined."""
-        return self.ids[0]
-
-
 def connect(
     brokers: str | None = None,
     *,
@@ -83,6 +63,8 @@ def connect(
     consumer: Mapping[str, object] | None = None,
     kafka: Mapping[str, object] | None = None,
     timeout_s: float | None = None,
+    connect_timeout_s: float | None = None,
+    quiet_s: float | None = None,
     on_outage: Literal["fail", "wait"] | None = None,
     config: str | os.PathLike[str] | Config | None = None,
 ) -> Client:
@@ -104,6 +86,9 @@ def connect(
         consumer: librdkafka properties for consumers.
         kafka: librdkafka properties for both.
         timeout_s: Limit in seconds for connecting and for requests that wait for an answer. Default 10.
+        connect_timeout_s: Limit in seconds for connecting alone. Default `timeout_s`.
+        quiet_s: How long in seconds to wait after the last packet is delivered before a session's end is recorded, for
+            foreign readers that take the end for the last word. Default 0.
         on_outage: ``fail`` (default) reports packets that could not be delivered for `message.timeout.ms`, with their
             payload; ``wait`` goes on trying.
         config: A TOML file, or settings made beforehand.
@@ -127,6 +112,8 @@ def connect(
         "consumer": consumer,
         "kafka": kafka,
         "timeout_s": timeout_s,
+        "connect_timeout_s": connect_timeout_s,
+        "quiet_s": quiet_s,
         "on_outage": on_outage,
     }
     if isinstance(config, Config):
@@ -155,6 +142,8 @@ class Client:
             producer=dict(config.producer),
             consumer=dict(config.consumer),
             timeout_s=config.timeout_s,
+            connect_timeout_s=config.connect_timeout_s,
+            quiet_s=config.quiet_s,
             on_outage=config.on_outage,
         )
         lifetime.keep(self)
@@ -213,19 +202,66 @@ class Client:
             ConfigError: A data source name that Kafka does not allow.
             KafkaError: The broker refused.
         """
-        if utc_offset is None:
-            utc_offset = datetime.now().astimezone().utcoffset() or timedelta(0)
-        core = self._core.new_session(
-            data_source,
-            identifier,
-            type,
-            operator.index(version),
-            round(utc_offset.total_seconds() * 1_000_000) * 1000,
-            texts(details or {}),
-            list(associates),
-            None if created is None else to_ns(created),
+        return Session(
+            self._core.new_session(
+                data_source,
+                identifier,
+                type,
+                operator.index(version),
+                _utc_offset_ns(utc_offset),
+                texts(details or {}),
+                list(associates),
+                None if created is None else to_ns(created),
+            )
         )
-        return Session(core)
+
+    def register_session(
+        self,
+        data_source: str,
+        *,
+        identifier: str = "",
+        type: str = "Session",
+        version: int = 1,
+        utc_offset: timedelta | None = None,
+        details: Mapping[str, str] | None = None,
+        associates: Sequence[str] = (),
+        created: datetime | int | None = None,
+    ) -> SessionInfo:
+        """Create a session's record and nothing else, for programs that write its packets themselves.
+
+        No packet is written to any stream. The record is acknowledged when this returns; end the session with
+        `end_session`.
+
+        Args:
+            data_source: Who produces the data, such as a car.
+            identifier: Name for people.
+            type: Kind of session.
+            version: Version of the session.
+            utc_offset: Local time of the recording site minus UTC, east positive; without it, this machine's.
+            details: Free names and values.
+            associates: Keys of associated sessions; they need not exist yet.
+            created: Creation time, as a time or in ns since the Unix epoch; without it, now.
+
+        Returns:
+            The session as it was recorded.
+
+        Raises:
+            ConfigError: A data source name that Kafka does not allow.
+            KafkaError: The broker refused.
+            TimeoutError: The broker did not acknowledge the record within `Config.timeout_s`.
+        """
+        return SessionInfo.of(
+            self._core.register_session(
+                data_source,
+                identifier,
+                type,
+                operator.index(version),
+                _utc_offset_ns(utc_offset),
+                texts(details or {}),
+                list(associates),
+                None if created is None else to_ns(created),
+            )
+        )
 
     def resume_session(self, key: str) -> Session:
         """Take up a session again that its writer left live, for example because it was killed.
@@ -274,7 +310,16 @@ class Client:
         return SessionWatch(self._core.watch_sessions())
 
     def end_session(self, key: str) -> SessionInfo:
-        """End any session, for example one whose writer was killed. Ending twice changes nothing."""
+        """End any session, for example one whose writer was killed. Ending twice changes nothing.
+
+        What was written through this client is delivered first; then comes the quiet time (`Config.quiet_s`), then the
+        end offsets are taken and the end is recorded.
+
+        Raises:
+            SessionError: Nobody has written it.
+            TimeoutError: With code ``flush_timeout``, packets of this client could not be delivered within
+                `Config.timeout_s`; `TimeoutError.left` says how many. Nothing was recorded, the session is still live.
+        """
         return SessionInfo.of(self._core.end_session(key))
 
     def update_identifier(self, key: str, identifier: str) -> SessionInfo:
@@ -317,7 +362,11 @@ class Client:
 
     def formats(self, data_source: str) -> list[DataFormat]:
         """All data formats of a data source."""
-        return [DataFormat(tuple(ids), kind, tuple(names)) for ids, kind, names in self._core.formats(data_source)]
+        return [DataFormat.of(format) for format in self._core.formats(data_source)]
+
+    def watch_formats(self) -> FormatWatch:
+        """Follow the data formats that become known from now on, of all data sources, whoever defines them."""
+        return FormatWatch(self._core.watch_formats())
 
     def streams(self, data_source: str) -> list[str]:
         """The named streams of a data source; the main stream is not listed."""
@@ -361,17 +410,20 @@ class Client:
             identifier: Without a session, only those whose identifier matches; ``*`` stands for any text.
             mode: ``live`` reads sessions that are or become live and goes on until it is closed, ``historic`` reads
                 ended ones and stops, ``both`` does both. Without it, a session is read as said above, and sessions
-                that match are read ``live``.
+                that match are read ``live``. With a session, ``live`` reads it only if it has not ended and
+                ``historic`` only if it has; otherwise a warning is logged and nothing is read.
             streams: Named streams to read; None for all. The main stream is read too unless `exclude_main`.
             exclude_main: Leave the main stream out.
             excluded_streams: Named streams to leave out.
             inactivity_s: Silence in seconds after which a session counts as complete; None for never. By default that
-                is never for live sessions and 30 s for history.
+                is never for live sessions and 30 s for history. Only time counts in which a packet could have come:
+                not while the broker does not answer, and not while the packets handed out last are being handled
+                (until more are asked for).
             start: For live sessions, ``beginning`` reads them from their first record, ``edge`` from now on.
             since: Start at records submitted at or after this time (a time, or ns since the Unix epoch).
             group_id: Share the partitions with the other readers of this group and resume where it left off; for
                 ``live`` only.
-            buffer_bytes: Bytes that may wait in memory; when they are full, reading from Kafka pauses.
+            buffer_bytes: Bytes that may wait in memory, 0 for no limit; when they are full, reading from Kafka pauses.
             buffer_packets: The same in packets, 0 for no limit.
             on_undecodable: What to do with a record that is no packet. It never stops the reader. ``skip`` (default)
                 counts it (`Reader.counts`) and warns once per stream, ``keep`` delivers it with an empty `type`, its
@@ -411,12 +463,14 @@ class Client:
         data_source: str | None = None,
         mode: Mode | None = None,
         inactivity_s: float | Literal["default"] | None = "default",
+        buffer_bytes: int = _BUFFER_BYTES,
+        buffer_packets: int = 0,
         on_undecodable: OnUndecodable = "skip",
     ) -> Reader:
         """Read the essential packets of a session or of a data source: configuration, markers and the like.
 
         A packet that was written on several streams is there once for each. Without `mode`, a session is read to its
-        end; ``historic`` stops where the topic ends now.
+        end; ``historic`` stops where the topic ends now. The options are those of `read`.
         """
         core = self._core.read(
             session_key=session_key,
@@ -428,8 +482,8 @@ class Client:
             excluded_streams=[],
             inactivity_s=_inactivity(inactivity_s),
             from_beginning=True,
-            buffer_bytes=_BUFFER_BYTES,
-            buffer_packets=0,
+            buffer_bytes=buffer_bytes,
+            buffer_packets=buffer_packets,
             group_id="",
             essentials=True,
             from_ns=None,
@@ -469,6 +523,12 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client {self.brokers}{' closed' if self.closed else ''}>"
+
+
+def _utc_offset_ns(utc_offset: timedelta | None) -> int:
+    if utc_offset is None:
+        utc_offset = datetime.now().astimezone().utcoffset() or timedelta(0)
+    return round(utc_offset.total_seconds() * 1_000_000) * 1000
 
 
 def _reading(mode: Mode | None, session_key: str | None) -> str:

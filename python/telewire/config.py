@@ -23,6 +23,7 @@ DEFAULT_BROKERS: Final = "localhost:9092"
 _PREFIX: Final = "TELEWIRE_"
 _SECRET: Final = re.compile(r"password|secret|token|ssl\.key\.pem|oauthbearer\.config|sasl\.jaas", re.IGNORECASE)
 _TABLES: Final = ("security", "producer", "consumer", "kafka", "partition_mappings")
+_DURATIONS: Final = ("timeout_s", "connect_timeout_s", "quiet_s")
 # Variables of the same prefix that are not settings of a client.
 _OTHER_VARIABLES: Final = {"TELEWIRE_CONFIG", "TELEWIRE_LOG"}
 
@@ -97,6 +98,8 @@ class Config:
         producer: librdkafka properties for producers only.
         consumer: librdkafka properties for consumers only.
         timeout_s: Limit in seconds for connecting and for every request that waits for an answer.
+        connect_timeout_s: Limit in seconds for connecting alone; None for `timeout_s`.
+        quiet_s: How long in seconds to wait after the last packet is delivered before a session's end is recorded.
         on_outage: What happens to packets that could not be delivered for `message.timeout.ms`: ``fail`` reports
             them with their payload, ``wait`` goes on trying.
     """
@@ -112,6 +115,8 @@ class Config:
     producer: Mapping[str, str] = field(default_factory=dict)
     consumer: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float = 10.0
+    connect_timeout_s: float | None = None
+    quiet_s: float = 0.0
     on_outage: Literal["fail", "wait"] = "fail"
 
     def __post_init__(self) -> None:
@@ -125,6 +130,10 @@ class Config:
             _one_of("named_stream_form", self.named_stream_form, ("A", "B"))
         if not 0 < self.timeout_s < float("inf"):
             raise ConfigError(f"timeout_s must be a positive number of seconds, not {self.timeout_s!r}")
+        if self.connect_timeout_s is not None and not 0 < self.connect_timeout_s < float("inf"):
+            raise ConfigError(f"connect_timeout_s must be a positive number of seconds, not {self.connect_timeout_s!r}")
+        if not 0 <= self.quiet_s < float("inf"):
+            raise ConfigError(f"quiet_s must be a number of seconds from 0, not {self.quiet_s!r}")
         for stream, partition in self.partition_mappings.items():
             if type(partition) is not int or partition < 0:
                 raise ConfigError(
@@ -181,8 +190,9 @@ class Config:
         if "partition_mappings" in values:
             values["partition_mappings"] = dict(values["partition_mappings"])
         values["security"] = Security.of(values.get("security"))
-        if "timeout_s" in values:
-            values["timeout_s"] = _seconds("timeout_s", values["timeout_s"])
+        for name in _DURATIONS:
+            if values.get(name) is not None:
+                values[name] = _seconds(name, values[name])
         for name in ("brokers", "domain", "layout", "strategy", "on_outage"):
             if name in values and not isinstance(values[name], str):
                 raise ConfigError(f"{name} must be text, not {values[name]!r}")
@@ -267,7 +277,7 @@ def _from_environment(variables: Mapping[str, str]) -> dict[str, Any]:
             settings.setdefault(name, {})[entry.lower().replace("_", ".")] = value
         elif name == "partition_mappings":
             settings[name] = _mappings(variable, value)
-        elif name == "timeout_s":
+        elif name in _DURATIONS:
             settings[name] = _seconds(variable, value)
         elif name in known and name not in _TABLES:
             settings[name] = value

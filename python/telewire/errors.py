@@ -106,10 +106,15 @@ class FormatError(TelewireError):
 
 
 class TimeoutError(TelewireError, builtins.TimeoutError):  # noqa: A001 - it is one
-    """Something did not happen in time; nothing is lost, and the call may be repeated."""
+    """Something did not happen in time; nothing is lost, and the call may be repeated.
 
-    def __init__(self, message: str, *, code: str = "timeout") -> None:
+    Attributes:
+        left: Packets that had no outcome yet when the time was over, with code ``"flush_timeout"``; else 0.
+    """
+
+    def __init__(self, message: str, *, code: str = "timeout", left: int = 0) -> None:
         super().__init__(message, code=code)
+        self.left = left
 
 
 class ClosedError(TelewireError):
@@ -139,9 +144,13 @@ _KINDS: dict[str, type[TelewireError]] = {
 }
 
 
-def from_core(kind: str, code: str, message: str, kafka_code: str = "", retriable: bool = False) -> TelewireError:
+def from_core(
+    kind: str, code: str, message: str, kafka_code: str = "", retriable: bool = False, left: int = 0
+) -> TelewireError:
     """The exception for an error of the core; called by the bindings, not by programs."""
     found = _KINDS.get(kind, TelewireError)
     if found is KafkaError:
         return KafkaError(message, code=code, kafka_code=kafka_code, retriable=retriable)
+    if found is TimeoutError:
+        return TimeoutError(message, code=code, left=left)
     return found(message, code=code)

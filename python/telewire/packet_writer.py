@@ -32,6 +32,9 @@ class Outcome:
         topic: Topic it was meant for.
         error: Why not, with the broker's words; None when persisted.
         payload: The packet's bytes when it failed, to be written again; None when persisted.
+        data_source: Data source it was written for; empty for an info packet.
+        stream: Stream it was written for; ``""`` is the main stream.
+        session_key: Session it was written for.
     """
 
     ticket: int
@@ -39,6 +42,9 @@ class Outcome:
     topic: str = ""
     error: str | None = None
     payload: bytes | None = field(default=None, repr=False)
+    data_source: str = ""
+    stream: str = ""
+    session_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,8 @@ class Flushed:
 
     Attributes:
         delivered: Packets acknowledged by the broker since the flush before.
-        failed: Packets that were given up since the flush before, each with its payload.
+        failed: Packets that were given up since the flush before and that `PacketWriter.failures` has not told, each
+            with its payload.
         left: Packets that still have no outcome; 0 unless the time ran out.
     """
 
@@ -77,12 +84,15 @@ class WriteCounts:
     bytes: int
 
 
-def outcome_of(found: tuple[int, Fate, str, str | None, bytes | None]) -> Outcome:
+OutcomeParts = tuple[int, Fate, str, str | None, bytes | None, str, str, str]
+
+
+def outcome_of(found: OutcomeParts) -> Outcome:
     """The outcome behind the core's."""
     return Outcome(*found)
 
 
-def flushed_of(found: tuple[int, list[tuple[int, Fate, str, str | None, bytes | None]], int]) -> Flushed:
+def flushed_of(found: tuple[int, list[OutcomeParts], int]) -> Flushed:
     """The flush behind the core's."""
     delivered, failed, left = found
     return Flushed(delivered, tuple(outcome_of(outcome) for outcome in failed), left)
@@ -138,6 +148,13 @@ class PacketWriter:
     def outcomes(self) -> list[Outcome]:
         """The outcomes that arrived since the last call; empty unless `track` is on."""
         return [outcome_of(outcome) for outcome in self._core.outcomes()]
+
+    def failures(self) -> list[Outcome]:
+        """The packets that were given up since the last call, by all writers of the client, each with its payload.
+
+        Needs no `track`. A failure is told once: here, or in what the next `flush` returns.
+        """
+        return [outcome_of(outcome) for outcome in self._core.failures()]
 
     @property
     def pending(self) -> int:

@@ -43,6 +43,7 @@ class ReaderEvent:
         session: The session afterwards, for the kinds that know it.
         time_ns: Coverage cursor in ns since the Unix epoch: everything before it has arrived.
         associate: Key of the associated session, for ``associated``.
+        associate_session: That session, for ``associated``.
         by: Why a session or stream counts as complete: ``end_offsets`` or ``inactivity``.
     """
 
@@ -54,6 +55,7 @@ class ReaderEvent:
     time_ns: int | None = None
     associate: str | None = None
     by: str | None = None
+    associate_session: SessionInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,21 @@ class Reader:
         rest = list(self._batch)
         return rest or self._core.next_batch(size, timeout_s, events=False)  # type: ignore[return-value]
 
+    def fetch_items(
+        self, size: int = _BATCH, timeout_s: float | None = None
+    ) -> list[_core.Packet | ReaderEvent] | None:
+        """`fetch` with the events between the packets, in their order: `events` with a limit for the wait.
+
+        Returns:
+            Up to `size` packets and events, an empty list after `timeout_s` seconds without any, None at the end.
+        """
+        if rest := list(self._batch):
+            return list(rest)
+        batch = self._core.next_batch(size, timeout_s, events=True)
+        if batch is None:
+            return None
+        return [item if isinstance(item, _core.Packet) else event_of(item) for item in batch]
+
     def store(self, packet: _core.Packet) -> None:
         """With a group id: this packet and all before it in its partition were handled."""
         self._core.store(packet)
@@ -236,7 +253,7 @@ class Reader:
 
 def event_of(event: _core.Event) -> ReaderEvent:
     """The event behind the core's."""
-    info = event.info
+    info, associate = event.info, event.associate_info
     return ReaderEvent(
         kind=event.kind,
         session_key=event.session_key,
@@ -246,6 +263,7 @@ def event_of(event: _core.Event) -> ReaderEvent:
         time_ns=event.time_ns,
         associate=event.associate,
         by=event.by,
+        associate_session=None if associate is None else SessionInfo.of(associate),
     )
 
 

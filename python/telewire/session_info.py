@@ -139,11 +139,13 @@ class SessionChange:
         kind: ``started``, ``updated``, ``ended`` or ``associated``.
         session: The session after the change.
         associate: Key of the session that was associated; None for other kinds.
+        associate_session: That session; None for other kinds.
     """
 
     kind: ChangeKind
     session: SessionInfo
     associate: str | None = None
+    associate_session: SessionInfo | None = None
 
 
 class SessionWatch:
@@ -171,7 +173,9 @@ class SessionWatch:
         if found is None:
             return None
         kind, info, associate = found
-        return SessionChange(kind, SessionInfo.of(info), associate)
+        if associate is None:
+            return SessionChange(kind, SessionInfo.of(info))
+        return SessionChange(kind, SessionInfo.of(info), associate.key, SessionInfo.of(associate))
 
     def __iter__(self) -> Iterator[SessionChange]:
         return self

@@ -34,6 +34,19 @@ struct Known {
     ids: Vec<u64>,
 }
 
+impl Known {
+    fn info(&self) -> FormatInfo {
+        FormatInfo {
+            kind: self.definition.kind(),
+            identifiers: match &self.definition {
+                Definition::Parameters(list) => list.to_vec(),
+                Definition::Event(event) => vec![event.to_string()],
+            },
+            ids: self.ids.clone(),
+        }
+    }
+}
+
 impl FormatTable {
     /// An empty table.
     #[must_use]
@@ -166,15 +179,17 @@ impl FormatTable {
     /// All formats, in the order of discovery.
     #[must_use]
     pub fn all(&self) -> Vec<FormatInfo> {
-        let info = |format: &Known| FormatInfo {
-            kind: format.definition.kind(),
-            identifiers: match &format.definition {
-                Definition::Parameters(list) => list.to_vec(),
-                Definition::Event(event) => vec![event.to_string()],
-            },
-            ids: format.ids.clone(),
+        self.formats.iter().map(Known::info).collect()
+    }
+
+    /// The format that an id stands for.
+    #[must_use]
+    pub fn info(&self, kind: FormatKind, id: u64) -> Option<FormatInfo> {
+        let ids = match kind {
+            FormatKind::Parameters => &self.parameters,
+            FormatKind::Event => &self.events,
         };
-        self.formats.iter().map(info).collect()
+        self.formats.get(*ids.get(&id)?).map(Known::info)
     }
 
     /// How many packets could not be decoded or defined nothing although they should have.

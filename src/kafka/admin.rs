@@ -23,6 +23,9 @@ pub type Topics = Arc<BTreeMap<String, i32>>;
 /// How long one question may take before it is asked again.
 const ONE_TRY: Duration = Duration::from_millis(1500);
 
+/// How long a topic that was just created may be unknown to some broker.
+const SETTLING: Duration = Duration::from_secs(2);
+
 /// Asks the cluster. Shared by everything a client starts.
 pub struct Admin {
     /// Answers questions; its problems are heard when it is polled.
@@ -31,7 +34,8 @@ pub struct Admin {
     creator: OnceLock<AdminClient<Context>>,
     config: ClientConfig,
     brokers: String,
-    timeout: Duration,
+    /// How long a question may take; see [`Admin::set_timeout`].
+    timeout: Mutex<Duration>,
     /// The last listing and when it was made.
     topics: Mutex<Option<(Instant, Topics)>>,
 }
@@ -52,13 +56,31 @@ impl Admin {
         let client = BaseConsumer::from_config_and_context(&config, Context::default())
             .map_err(|error| creation_error("Kafka client", &error))?;
         let brokers = settings.brokers.clone();
-        Ok(Self { client, creator: OnceLock::new(), config, brokers, timeout, topics: Mutex::new(None) })
+        Ok(Self {
+            client,
+            creator: OnceLock::new(),
+            config,
+            brokers,
+            timeout: Mutex::new(timeout),
+            topics: Mutex::new(None),
+        })
     }
 
     /// The addresses the client was given.
     #[must_use]
     pub fn brokers(&self) -> &str {
         &self.brokers
+    }
+
+    /// How long a question may take.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        *self.timeout.lock()
+    }
+
+    /// From now on a question may take so long: connecting may have another limit than what follows.
+    pub fn set_timeout(&self, timeout: Duration) {
+        *self.timeout.lock() = timeout;
     }
 
     /// Waits until a broker answers.
@@ -69,7 +91,9 @@ impl Admin {
         let begin = Instant::now();
         let mut wait = Duration::from_millis(250);
         loop {
-            match self.fetch_topics(wait) {
+            // The last try ends with the time; it is given long enough for an answer from next door.
+            let left = self.timeout().saturating_sub(begin.elapsed()).max(Duration::from_millis(100));
+            match self.fetch_topics(wait.min(left)) {
                 Ok(topics) => return Ok(topics),
                 Err(error) => self.give_up_or_go_on(begin, &error)?,
             }
@@ -84,13 +108,17 @@ impl Admin {
         if let Some(problem) = problem.as_ref().filter(|problem| problem.refused) {
             return Err(Error::Authentication { brokers: self.brokers.clone(), reason: problem.reason.clone() });
         }
-        if begin.elapsed() < self.timeout {
+        if crate::interrupt::requested() {
+            return Err(Error::Interrupted("waiting for the broker".into()));
+        }
+        let timeout = self.timeout();
+        if begin.elapsed() < timeout {
             std::thread::sleep(Duration::from_millis(50));
             return Ok(());
         }
         let silence = || format!("{error}; nothing that answers listens there, or what listens does not speak Kafka");
         let reason = problem.map_or_else(silence, |problem| problem.reason);
-        Err(Error::Unreachable { brokers: self.brokers.clone(), waited: self.timeout, reason })
+        Err(Error::Unreachable { brokers: self.brokers.clone(), waited: timeout, reason })
     }
 
     /// Takes in what librdkafka has to say; without it, its words would pile up.
@@ -134,10 +162,32 @@ impl Admin {
         self.fetch_topics(wait).ok()
     }
 
+    /// [`Admin::glance`], unless there is a listing not older than `age`.
+    #[must_use]
+    pub fn glance_back(&self, age: Duration, wait: Duration) -> Option<Topics> {
+        let known = self.topics.lock().as_ref().filter(|(at, _)| at.elapsed() < age).map(|(_, topics)| topics.clone());
+        known.or_else(|| self.glance(wait))
+    }
+
+    /// Whether the broker that has a partition answers, or any broker when none is named: one try.
+    #[must_use]
+    pub fn answers(&self, place: Option<&TopicPartition>, wait: Duration) -> bool {
+        let Some(place) = place else { return self.glance(wait).is_some() };
+        self.listen(Duration::ZERO);
+        match self.client.fetch_watermarks(&place.topic, place.partition, wait) {
+            Ok(_) => true,
+            Err(error) => matches!(
+                error.rdkafka_error_code(),
+                Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::TopicAuthorizationFailed)
+            ),
+        }
+    }
+
     /// The first offset and the one after the last.
     ///
     /// # Errors
-    /// [`Error::Kafka`] when the broker refuses, [`Error::Unreachable`] when it does not answer.
+    /// [`Error::Kafka`] when the broker refuses or the topic does not exist (any more), [`Error::Unreachable`] when it
+    /// does not answer.
     pub fn watermarks(&self, place: &TopicPartition) -> Result<(i64, i64)> {
         let begin = Instant::now();
         loop {
@@ -162,10 +212,20 @@ impl Admin {
                     if !passing {
                         return Err(kafka_error(format!("reading the offsets of {place}"), &error));
                     }
+                    if begin.elapsed() >= SETTLING && self.is_missing(place) {
+                        let code = RDKafkaErrorCode::UnknownTopicOrPartition;
+                        return Err(code_error(format!("reading the offsets of {place}"), code));
+                    }
                     self.give_up_or_go_on(begin, &error)?;
                 }
             }
         }
+    }
+
+    /// Whether the cluster says that there is no such partition.
+    fn is_missing(&self, place: &TopicPartition) -> bool {
+        let topics = self.glance(ONE_TRY);
+        topics.is_some_and(|topics| topics.get(&*place.topic).is_none_or(|count| *count <= place.partition))
     }
 
     /// [`Admin::watermarks`], or `(0, 0)` for a topic that does not exist.
@@ -188,7 +248,7 @@ impl Admin {
         let mut list = rdkafka::TopicPartitionList::new();
         list.add_partition_offset(&place.topic, place.partition, rdkafka::Offset::Offset(timestamp_ms))
             .map_err(|error| failed(&error))?;
-        let found = self.client.offsets_for_times(list, self.timeout).map_err(|error| failed(&error))?;
+        let found = self.client.offsets_for_times(list, self.timeout()).map_err(|error| failed(&error))?;
         match found.elements().first().map(|element| element.offset()) {
             Some(rdkafka::Offset::Offset(offset)) => Ok(offset),
             _ => Ok(self.watermarks(place)?.1),
@@ -231,7 +291,8 @@ impl Admin {
         }
         // The broker's default replication (needs Kafka 2.4 or later).
         let new = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
-        let options = AdminOptions::new().request_timeout(Some(self.timeout)).operation_timeout(Some(self.timeout));
+        let timeout = self.timeout();
+        let options = AdminOptions::new().request_timeout(Some(timeout)).operation_timeout(Some(timeout));
         let creator = self.creator()?;
         let outcome = futures_executor::block_on(creator.create_topics([&new], &options))
             .map_err(|error| kafka_error(format!("creating topic '{name}'"), &error))?;
@@ -241,8 +302,8 @@ impl Admin {
         }
         let begin = Instant::now();
         while !self.fetch_topics(ONE_TRY).is_ok_and(|topics| topics.contains_key(name)) {
-            if begin.elapsed() > self.timeout {
-                return Err(Error::Timeout { what: format!("creation of topic '{name}'"), waited: self.timeout });
+            if begin.elapsed() > timeout {
+                return Err(Error::Timeout { what: format!("creation of topic '{name}'"), waited: timeout });
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -266,6 +327,7 @@ pub(crate) fn code_error(operation: String, code: RDKafkaErrorCode) -> Error {
         RDKafkaErrorCode::ClusterAuthorizationFailed => {
             "; this user may not create topics: have an administrator create them, or ask for the Create right"
         }
+        RDKafkaErrorCode::UnknownTopicOrPartition => "; it does not exist, or was deleted a moment ago",
         RDKafkaErrorCode::InvalidReplicationFactor => "; the cluster's default replication is more than it has brokers",
         _ => "",
     };

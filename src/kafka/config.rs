@@ -195,6 +195,9 @@ impl Settings {
             .set("client.id", "telewire")
             .set("allow.auto.create.topics", "false")
             .set("reconnect.backoff.max.ms", "1000")
+            // Doubled with each failure. librdkafka also lets half of it pass between its first two connections, which
+            // would be most of the time in which a reader is opened.
+            .set("reconnect.backoff.ms", "20")
             .set("socket.keepalive.enable", "true")
             .set("topic.metadata.refresh.interval.ms", "60000")
             // A first look at a topic that was just created elsewhere must not be answered from a negative cache.

@@ -1,21 +1,22 @@
 //! The consumer: librdkafka's events as they come, borrowed, with the topic of every end of partition.
 //!
-//! rdkafka's own poll hands out one message at a time and names only the partition number at the end of a partition.
-//! A reader follows many topics whose partition is always 0, so the events are taken from librdkafka's queue here. This
-//! is the one file of the floor with more than a line of `unsafe`.
+//! rdkafka's own consumer hands out one message at a time, names only the partition number at the end of a partition,
+//! and waits in steps of 100 ms when it is dropped. A reader follows many topics whose partition is always 0 and is
+//! opened and closed for every session, so librdkafka is called directly here, on rdkafka's client. This is the one file
+//! of the floor with more than a line of `unsafe`.
 
 use std::collections::HashSet;
-use std::ffi::CStr;
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use rdkafka::ClientContext as _;
 use rdkafka::bindings as rdk;
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer as _, RebalanceProtocol};
+use rdkafka::client::Client;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
-use rdkafka::types::RDKafkaRespErr;
+use rdkafka::types::{RDKafkaRespErr, RDKafkaType};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::TopicPartition;
@@ -79,11 +80,17 @@ pub enum Event<'a> {
     },
 }
 
-/// A consumer of partitions that we choose, or that a group gives us.
+/// How many messages librdkafka hands out at once.
+const BATCH: usize = 512;
+
+/// A consumer of partitions that we choose, or that a group gives us. Dropping it commits what is stored, leaves the
+/// group and waits for that.
 pub struct Consumer {
     // Declared first, dropped first: librdkafka wants its queues back before the client goes.
     queue: Queue,
-    inner: BaseConsumer<Context>,
+    client: Client<Context>,
+    /// Rebalances of a group come as events, which only a poll for single events hands out.
+    grouped: bool,
     /// Topics whose leaders librdkafka has been told to learn.
     known: Mutex<HashSet<Arc<str>>>,
 }
@@ -117,6 +124,18 @@ impl Drop for EventPtr {
     }
 }
 
+/// Messages of a batch, each owned by us.
+struct MessagePtrs<'a>(&'a [*mut rdk::rd_kafka_message_t]);
+
+impl Drop for MessagePtrs<'_> {
+    fn drop(&mut self) {
+        for message in self.0 {
+            // SAFETY: librdkafka filled in these pointers, they are not null, and each is destroyed once.
+            unsafe { rdk::rd_kafka_message_destroy(*message) }
+        }
+    }
+}
+
 impl Consumer {
     /// A consumer; of a group when one is named.
     ///
@@ -124,15 +143,31 @@ impl Consumer {
     /// [`Error::Config`] for properties that librdkafka does not take.
     pub fn new(settings: &Settings, group: Option<&str>) -> Result<Self> {
         let config = settings.consumer(group)?;
-        let inner: BaseConsumer<Context> = BaseConsumer::from_config_and_context(&config, Context::default())
-            .map_err(|error| creation_error("consumer", &error))?;
-        // SAFETY: the handle is valid while `inner` lives; the queue reference is counted by librdkafka and released in
-        // Queue::drop, before `inner` is dropped.
-        let queue = unsafe { rdk::rd_kafka_queue_get_consumer(inner.client().native_ptr()) };
+        let failed = |error: &KafkaError| creation_error("consumer", error);
+        let native = config.create_native_config().map_err(|error| failed(&error))?;
+        // SAFETY: the configuration is valid until the client takes it over; the callbacks have the types librdkafka asks
+        // for, and the context they are given is the client's own, which lives as long as the client.
+        unsafe {
+            let events = rdk::RD_KAFKA_EVENT_REBALANCE | rdk::RD_KAFKA_EVENT_OFFSET_COMMIT;
+            let events = events | rdk::RD_KAFKA_EVENT_STATS | rdk::RD_KAFKA_EVENT_ERROR;
+            rdk::rd_kafka_conf_set_events(native.ptr(), events);
+            // While messages are taken in batches, whatever lies between them goes to these.
+            rdk::rd_kafka_conf_set_log_cb(native.ptr(), Some(on_log));
+            rdk::rd_kafka_conf_set_error_cb(native.ptr(), Some(on_error));
+            rdk::rd_kafka_conf_set_stats_cb(native.ptr(), Some(on_statistics));
+        }
+        let client = Client::new(&config, native, RDKafkaType::RD_KAFKA_CONSUMER, Context::default())
+            .map_err(|error| failed(&error))?;
+        // SAFETY: the handle is valid while `client` lives; the queue reference is counted by librdkafka and released in
+        // Queue::drop, before `client` is dropped.
+        let queue = unsafe {
+            rdk::rd_kafka_poll_set_consumer(client.native_ptr());
+            rdk::rd_kafka_queue_get_consumer(client.native_ptr())
+        };
         if queue.is_null() {
             return Err(Error::Config("consumer: librdkafka offers no queue for it".into()));
         }
-        Ok(Self { queue: Queue(queue), inner, known: Mutex::default() })
+        Ok(Self { queue: Queue(queue), client, grouped: group.is_some(), known: Mutex::default() })
     }
 
     /// Adds partitions to those being read.
@@ -145,7 +180,17 @@ impl Consumer {
         }
         self.learn_leaders(starts);
         let list = offsets(starts)?;
-        self.inner.incremental_assign(&list).map_err(|error| kafka_error("assigning partitions".into(), &error))
+        self.incremental_assign(&list, "assigning partitions")
+    }
+
+    fn incremental_assign(&self, list: &TopicPartitionList, operation: &str) -> Result<()> {
+        // SAFETY: both handles are valid; librdkafka copies the list.
+        checked(operation, unsafe { rdk::rd_kafka_incremental_assign(self.client.native_ptr(), list.ptr()) })
+    }
+
+    fn incremental_unassign(&self, list: &TopicPartitionList, operation: &str) -> Result<()> {
+        // SAFETY: both handles are valid; librdkafka copies the list.
+        checked(operation, unsafe { rdk::rd_kafka_incremental_unassign(self.client.native_ptr(), list.ptr()) })
     }
 
     /// librdkafka looks for the leaders of new topics once a second. Asked for beforehand, they are in its cache and
@@ -154,7 +199,7 @@ impl Consumer {
         for start in starts {
             let topic = &start.place.topic;
             if self.known.lock().insert(topic.clone())
-                && let Err(error) = self.inner.fetch_metadata(Some(topic), Duration::from_millis(500))
+                && let Err(error) = self.client.fetch_metadata(Some(topic), Duration::from_millis(500))
             {
                 log::debug!("the leader of '{topic}' is not known yet: {error}");
             }
@@ -169,9 +214,7 @@ impl Consumer {
         if places.is_empty() {
             return Ok(());
         }
-        self.inner
-            .incremental_unassign(&partitions(places))
-            .map_err(|error| kafka_error("giving up partitions".into(), &error))
+        self.incremental_unassign(&partitions(places), "giving up partitions")
     }
 
     /// Reads a partition from another offset on. What was fetched beyond it is dropped by librdkafka.
@@ -188,9 +231,14 @@ impl Consumer {
     /// # Errors
     /// [`Error::Kafka`] when librdkafka refuses.
     pub fn seek(&self, start: &Start, timeout: Duration) -> Result<()> {
-        self.inner
-            .seek(&start.place.topic, start.place.partition, Offset::Offset(start.offset), timeout)
-            .map_err(|error| kafka_error(format!("going back in {}", start.place), &error))
+        let operation = format!("going back in {}", start.place);
+        let list = offsets(std::slice::from_ref(start))?;
+        let wait = millis(timeout);
+        // SAFETY: both handles are valid; librdkafka writes the outcome of each partition into the list.
+        checked(&operation, unsafe { rdk::rd_kafka_seek_partitions(self.client.native_ptr(), list.ptr(), wait) })?;
+        list.elements()
+            .iter()
+            .try_for_each(|element| element.error().map_err(|error| kafka_error(operation.clone(), &error)))
     }
 
     /// Stops and resumes fetching, without leaving the group or losing the place.
@@ -202,8 +250,9 @@ impl Consumer {
             return Ok(());
         }
         let list = partitions(places);
-        let outcome = if on { self.inner.pause(&list) } else { self.inner.resume(&list) };
-        outcome.map_err(|error| kafka_error("pausing partitions".into(), &error))
+        let call = if on { rdk::rd_kafka_pause_partitions } else { rdk::rd_kafka_resume_partitions };
+        // SAFETY: both handles are valid; librdkafka writes the outcome of each partition into the list.
+        done("pausing partitions", unsafe { call(self.client.native_ptr(), list.ptr()) })
     }
 
     /// Joins the group for these topics.
@@ -211,7 +260,12 @@ impl Consumer {
     /// # Errors
     /// [`Error::Kafka`] when librdkafka refuses.
     pub fn subscribe(&self, topics: &[&str]) -> Result<()> {
-        self.inner.subscribe(topics).map_err(|error| kafka_error("joining the group".into(), &error))
+        let mut list = TopicPartitionList::with_capacity(topics.len());
+        for topic in topics {
+            list.add_topic_unassigned(topic);
+        }
+        // SAFETY: both handles are valid; librdkafka copies the list.
+        done("joining the group", unsafe { rdk::rd_kafka_subscribe(self.client.native_ptr(), list.ptr()) })
     }
 
     /// What the group has stored for these partitions; `None` where it has nothing.
@@ -223,10 +277,11 @@ impl Consumer {
         places: &[TopicPartition],
         timeout: Duration,
     ) -> Result<Vec<(TopicPartition, Option<i64>)>> {
-        let list = self
-            .inner
-            .committed_offsets(partitions(places), timeout)
-            .map_err(|error| kafka_error("reading the group's offsets".into(), &error))?;
+        let list = partitions(places);
+        let wait = millis(timeout);
+        // SAFETY: both handles are valid; librdkafka writes the offsets into the list.
+        let code = unsafe { rdk::rd_kafka_committed(self.client.native_ptr(), list.ptr(), wait) };
+        done("reading the group's offsets", code)?;
         Ok(list
             .elements()
             .iter()
@@ -246,11 +301,12 @@ impl Consumer {
     /// [`Error::Kafka`] when librdkafka refuses.
     pub fn take(&self, starts: &[Start]) -> Result<()> {
         let list = offsets(starts)?;
-        let outcome = match self.inner.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => self.inner.incremental_assign(&list),
-            _ => self.inner.assign(&list),
-        };
-        outcome.map_err(|error| kafka_error("taking the group's partitions".into(), &error))
+        let operation = "taking the group's partitions";
+        if self.is_cooperative() {
+            return self.incremental_assign(&list, operation);
+        }
+        // SAFETY: both handles are valid; librdkafka copies the list.
+        done(operation, unsafe { rdk::rd_kafka_assign(self.client.native_ptr(), list.ptr()) })
     }
 
     /// Lets go of partitions that the group took away.
@@ -258,11 +314,18 @@ impl Consumer {
     /// # Errors
     /// [`Error::Kafka`] when librdkafka refuses.
     pub fn release(&self, places: &[TopicPartition]) -> Result<()> {
-        let outcome = match self.inner.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => self.inner.incremental_unassign(&partitions(places)),
-            _ => self.inner.unassign(),
-        };
-        outcome.map_err(|error| kafka_error("letting go of the group's partitions".into(), &error))
+        let operation = "letting go of the group's partitions";
+        if self.is_cooperative() {
+            return self.incremental_unassign(&partitions(places), operation);
+        }
+        // SAFETY: the handle is valid; no list means no partitions.
+        done(operation, unsafe { rdk::rd_kafka_assign(self.client.native_ptr(), std::ptr::null()) })
+    }
+
+    /// Whether the group's members hand over single partitions, instead of all of them at every rebalance.
+    fn is_cooperative(&self) -> bool {
+        // SAFETY: the handle is valid; the name is one of librdkafka's constants, or null.
+        unsafe { text(rdk::rd_kafka_rebalance_protocol(self.client.native_ptr())) == "COOPERATIVE" }
     }
 
     /// Remembers that everything below an offset was handled; committed once a second and when the consumer closes.
@@ -271,9 +334,10 @@ impl Consumer {
     /// [`Error::Kafka`] for a partition that is not ours any more.
     pub fn store(&self, place: &TopicPartition, next_offset: i64) -> Result<()> {
         let start = Start { place: place.clone(), offset: next_offset };
-        self.inner
-            .store_offsets(&offsets(std::slice::from_ref(&start))?)
-            .map_err(|error| kafka_error(format!("storing the offset of {place}"), &error))
+        let list = offsets(std::slice::from_ref(&start))?;
+        // SAFETY: both handles are valid; librdkafka writes the outcome of each partition into the list.
+        let code = unsafe { rdk::rd_kafka_offsets_store(self.client.native_ptr(), list.ptr()) };
+        done(&format!("storing the offset of {place}"), code)
     }
 
     /// Goes back behind an offset that was stored or committed before: what follows is to be handled again after a
@@ -282,11 +346,11 @@ impl Consumer {
     /// # Errors
     /// [`Error::Kafka`] for a partition that is not ours any more.
     pub fn take_back(&self, start: &Start) -> Result<()> {
-        use rdkafka::consumer::CommitMode;
         self.store(&start.place, start.offset)?;
-        self.inner
-            .commit(&offsets(std::slice::from_ref(start))?, CommitMode::Async)
-            .map_err(|error| kafka_error(format!("committing an earlier offset of {}", start.place), &error))
+        let list = offsets(std::slice::from_ref(start))?;
+        // SAFETY: both handles are valid; librdkafka copies the list and, by the last argument, does not wait.
+        let code = unsafe { rdk::rd_kafka_commit(self.client.native_ptr(), list.ptr(), 1) };
+        done(&format!("committing an earlier offset of {}", start.place), code)
     }
 
     /// Commits what is stored, and waits for the answer. librdkafka's own wait takes as long as the session time-out
@@ -297,15 +361,15 @@ impl Consumer {
     /// [`Error::Kafka`] when the coordinator refuses.
     pub fn commit(&self, timeout: Duration) -> Result<()> {
         let failed = |code: RDKafkaRespErr| match code {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR | RDKafkaRespErr::RD_KAFKA_RESP_ERR__NO_OFFSET => Ok(()),
-            code => Err(code_error("committing offsets".into(), code.into())),
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__NO_OFFSET => Ok(()),
+            code => done("committing offsets", code),
         };
-        let client = self.inner.client().native_ptr();
+        let client = self.client.native_ptr();
         // SAFETY: the handle is valid while self lives; the new queue is released by Queue::drop.
         let answers = Queue(unsafe { rdk::rd_kafka_queue_new(client) });
         // SAFETY: both handles are valid; a null list means what is stored, and no callback means an event on the queue.
         failed(unsafe { rdk::rd_kafka_commit_queue(client, std::ptr::null(), answers.0, None, std::ptr::null_mut()) })?;
-        let wait = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        let wait = millis(timeout);
         // SAFETY: the queue is valid; the event, if any, is released by EventPtr::drop.
         let event = unsafe { rdk::rd_kafka_queue_poll(answers.0, wait) };
         if event.is_null() {
@@ -319,7 +383,7 @@ impl Consumer {
     /// Waits up to `timeout` for the first event, then takes what is there, at most `most` events. Returns how many.
     pub fn poll(&self, timeout: Duration, most: usize, sink: &mut dyn FnMut(Event<'_>)) -> usize {
         let mut count = 0;
-        let mut wait = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        let mut wait = millis(timeout);
         while count < most {
             // SAFETY: the queue is valid while self lives.
             let event = unsafe { rdk::rd_kafka_queue_poll(self.queue.0, wait) };
@@ -328,6 +392,39 @@ impl Consumer {
             }
             wait = 0;
             count += self.handle(&EventPtr(event), sink);
+            if !self.grouped {
+                count += self.take_batches(most.saturating_sub(count), sink);
+            }
+        }
+        count
+    }
+
+    /// Takes the messages that are there. librdkafka hands out a batch with less work than as many events.
+    fn take_batches(&self, most: usize, sink: &mut dyn FnMut(Event<'_>)) -> usize {
+        let mut messages: [*mut rdk::rd_kafka_message_t; BATCH] = [std::ptr::null_mut(); BATCH];
+        let mut count = 0;
+        while count < most {
+            let wanted = BATCH.min(most - count);
+            // SAFETY: the queue is valid while self lives, and there is room for as many pointers as are asked for.
+            let found = unsafe { rdk::rd_kafka_consume_batch_queue(self.queue.0, 0, messages.as_mut_ptr(), wanted) };
+            let Some(found) = usize::try_from(found).ok().filter(|found| *found > 0) else { break };
+            let batch = MessagePtrs(&messages[..found]);
+            let mut topic = (std::ptr::null_mut(), "");
+            for message in batch.0 {
+                // SAFETY: the messages are valid until `batch` is dropped, and so are the names of their topics.
+                unsafe {
+                    let message = &**message;
+                    // Nearly always that of the message before.
+                    if message.rkt != topic.0 {
+                        topic = (message.rkt, topic_of(message));
+                    }
+                    self.deliver(message, topic.1, sink);
+                }
+            }
+            count += found;
+            if found < wanted {
+                break;
+            }
         }
         count
     }
@@ -344,7 +441,7 @@ impl Consumer {
                             return count;
                         }
                         count += 1;
-                        deliver(&*message, sink);
+                        self.deliver(&*message, topic_of(&*message), sink);
                     }
                 }
                 rdk::RD_KAFKA_EVENT_ERROR => {
@@ -360,7 +457,7 @@ impl Consumer {
                     }
                     let reason = text(rdk::rd_kafka_event_error_string(event.0)).to_string();
                     let fatal = rdk::rd_kafka_event_error_is_fatal(event.0) != 0;
-                    self.report(code, reason, None, fatal, sink);
+                    self.report(code, reason, fatal, sink);
                     1
                 }
                 rdk::RD_KAFKA_EVENT_REBALANCE => {
@@ -383,15 +480,14 @@ impl Consumer {
                 rdk::RD_KAFKA_EVENT_LOG => {
                     let (mut facility, mut line, mut level) = (std::ptr::null(), std::ptr::null(), 0);
                     if rdk::rd_kafka_event_log(event.0, &mut facility, &mut line, &mut level) == 0 {
-                        let context = self.inner.client().context();
-                        context.log(log_level(level), text(facility).trim(), text(line).trim());
+                        self.client.context().log(log_level(level), text(facility).trim(), text(line).trim());
                     }
                     0
                 }
                 rdk::RD_KAFKA_EVENT_STATS => {
                     let json = rdk::rd_kafka_event_stats(event.0);
                     if !json.is_null() {
-                        self.inner.client().context().stats_raw(CStr::from_ptr(json).to_bytes());
+                        self.client.context().stats_raw(CStr::from_ptr(json).to_bytes());
                     }
                     0
                 }
@@ -400,55 +496,136 @@ impl Consumer {
         }
     }
 
-    fn report(
-        &self,
-        code: RDKafkaRespErr,
-        reason: String,
-        topic: Option<String>,
-        fatal: bool,
-        sink: &mut dyn FnMut(Event<'_>),
-    ) {
+    fn report(&self, code: RDKafkaRespErr, reason: String, fatal: bool, sink: &mut dyn FnMut(Event<'_>)) {
         let error = KafkaError::MessageConsumption(code.into());
         // Remembered and passed on to the log there, once.
-        self.inner.client().context().error(error.clone(), &reason);
+        self.client.context().error(error.clone(), &reason);
         let Error::Kafka { code, retriable, .. } = kafka_error(String::new(), &error) else { return };
         let error = Error::Kafka { operation: "reading".into(), reason, code, retriable };
-        sink(Event::Error { error, topic, fatal });
+        sink(Event::Error { error, topic: None, fatal });
+    }
+
+    /// SAFETY contract: `message` is a valid message that outlives the call, and `topic` is its topic.
+    unsafe fn deliver(&self, message: &rdk::rd_kafka_message_t, topic: &str, sink: &mut dyn FnMut(Event<'_>)) {
+        // SAFETY: by the contract of this function, all pointers of the message are valid for their stated lengths; the
+        // payload of an error is its text.
+        unsafe {
+            match message.err {
+                RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => {}
+                RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
+                    sink(Event::End { topic, partition: message.partition, offset: message.offset });
+                    return;
+                }
+                RDKafkaRespErr::RD_KAFKA_RESP_ERR__FATAL => {
+                    let reason = text(rdk::rd_kafka_message_errstr(message)).to_string();
+                    self.report(message.err, reason, true, sink);
+                    return;
+                }
+                code if topic.is_empty() => {
+                    let reason = text(rdk::rd_kafka_message_errstr(message)).to_string();
+                    self.report(code, reason, false, sink);
+                    return;
+                }
+                code => {
+                    let error = code_error(format!("reading topic '{topic}'"), code.into());
+                    sink(Event::Error { error, topic: Some(topic.to_string()), fatal: false });
+                    return;
+                }
+            }
+            let mut kind = rdk::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+            let timestamp_ms = rdk::rd_kafka_message_timestamp(message, &mut kind);
+            sink(Event::Message(Message {
+                topic,
+                partition: message.partition,
+                offset: message.offset,
+                timestamp_ms,
+                key: bytes(message.key, message.key_len),
+                value: bytes(message.payload, message.len),
+            }));
+        }
     }
 
     /// The last problem with the connection, in words.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
-        self.inner.client().context().problem().map(|problem| problem.reason)
+        self.client.context().problem().map(|problem| problem.reason)
     }
 }
 
-/// SAFETY contract: `message` is a valid message of a fetch event that outlives the call.
-unsafe fn deliver(message: &rdk::rd_kafka_message_t, sink: &mut dyn FnMut(Event<'_>)) {
-    // SAFETY: by the contract of this function, all pointers of the message are valid for their stated lengths.
-    unsafe {
-        let topic = text(rdk::rd_kafka_topic_name(message.rkt));
-        if message.err != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-            if message.err == RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF {
-                sink(Event::End { topic, partition: message.partition, offset: message.offset });
-                return;
-            }
-            let error =
-                kafka_error(format!("reading topic '{topic}'"), &KafkaError::MessageConsumption(message.err.into()));
-            sink(Event::Error { error, topic: Some(topic.to_string()), fatal: false });
-            return;
-        }
-        let mut kind = rdk::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-        let timestamp_ms = rdk::rd_kafka_message_timestamp(message, &mut kind);
-        sink(Event::Message(Message {
-            topic,
-            partition: message.partition,
-            offset: message.offset,
-            timestamp_ms,
-            key: bytes(message.key, message.key_len),
-            value: bytes(message.payload, message.len),
-        }));
+/// SAFETY contract: librdkafka calls it with no client, or one whose opaque is its [`Context`], and with texts.
+unsafe extern "C" fn on_log(
+    client: *const rdk::rd_kafka_t,
+    level: c_int,
+    facility: *const c_char,
+    line: *const c_char,
+) {
+    if client.is_null() {
+        return;
     }
+    // SAFETY: by the contract of this function.
+    unsafe {
+        if let Some(context) = rdk::rd_kafka_opaque(client).cast::<Context>().as_ref() {
+            context.log(log_level(level), text(facility).trim(), text(line).trim());
+        }
+    }
+}
+
+/// SAFETY contract: as [`on_log`].
+unsafe extern "C" fn on_error(_: *mut rdk::rd_kafka_t, code: c_int, reason: *const c_char, context: *mut c_void) {
+    // SAFETY: by the contract of this function.
+    unsafe {
+        if let (Some(context), Ok(code)) = (context.cast::<Context>().as_ref(), RDKafkaRespErr::try_from(code)) {
+            context.error(KafkaError::MessageConsumption(code.into()), text(reason));
+        }
+    }
+}
+
+/// SAFETY contract: as [`on_log`], with as many bytes as `length` says. Returning 0 leaves them to librdkafka.
+unsafe extern "C" fn on_statistics(
+    _: *mut rdk::rd_kafka_t,
+    json: *mut c_char,
+    length: usize,
+    context: *mut c_void,
+) -> c_int {
+    // SAFETY: by the contract of this function.
+    unsafe {
+        if let (Some(context), Some(json)) = (context.cast::<Context>().as_ref(), bytes(json.cast(), length)) {
+            context.stats_raw(json);
+        }
+    }
+    0
+}
+
+fn millis(timeout: Duration) -> c_int {
+    c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX)
+}
+
+fn done(operation: &str, code: RDKafkaRespErr) -> Result<()> {
+    match code {
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
+        code => Err(code_error(operation.into(), code.into())),
+    }
+}
+
+/// [`done`] for the calls that answer with an error object of their own, which is destroyed here.
+fn checked(operation: &str, error: *mut rdk::rd_kafka_error_t) -> Result<()> {
+    if error.is_null() {
+        return Ok(());
+    }
+    // SAFETY: the error came from librdkafka, is not null, and is destroyed once, after its last use.
+    unsafe {
+        let code = rdk::rd_kafka_error_code(error);
+        rdk::rd_kafka_error_destroy(error);
+        done(operation, code)
+    }
+}
+
+/// The topic of a message; empty for errors that are about none.
+///
+/// SAFETY contract: `message` is a valid message.
+unsafe fn topic_of(message: &rdk::rd_kafka_message_t) -> &str {
+    // SAFETY: by the contract of this function: a message keeps its topic, and the topic its name.
+    if message.rkt.is_null() { "" } else { unsafe { text(rdk::rd_kafka_topic_name(message.rkt)) } }
 }
 
 /// SAFETY contract: `data` is null or valid for `length` bytes for the lifetime chosen by the caller.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock};
 use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -46,6 +46,22 @@ pub struct Outcome {
     pub topic: String,
     /// The packet itself, when it is not persisted, so that it can be written again.
     pub payload: Option<Bytes>,
+    /// The data source it was written for; empty for what belongs to none, such as an info packet.
+    pub data_source: String,
+    /// The stream it was written for; empty for the main stream.
+    pub stream: String,
+    /// The key of its record, which is its session's.
+    pub session_key: String,
+}
+
+/// What a record was written for: a data source and a stream, by the number that [`Outbox::origin`] gave them. Carried by
+/// every record, and looked up only for those whose outcome somebody sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin(u32);
+
+impl Origin {
+    /// Of records that belong to no data source.
+    pub const NONE: Self = Self(u32::MAX);
 }
 
 /// How much was written, since the start.
@@ -77,6 +93,8 @@ struct Ledger {
     delivered: AtomicU64,
     failed: AtomicU64,
     tracking: AtomicBool,
+    /// Data sources and streams by [`Origin`].
+    origins: RwLock<Vec<(String, String)>>,
     epoch: Mutex<Arc<Epoch>>,
     state: Mutex<State>,
     settled: Condvar,
@@ -93,6 +111,10 @@ struct State {
 }
 
 impl Ledger {
+    fn names(&self, origin: Origin) -> (String, String) {
+        usize::try_from(origin.0).ok().and_then(|index| self.origins.read().get(index).cloned()).unwrap_or_default()
+    }
+
     fn pending(&self) -> u64 {
         // Read in this order, a packet in flight is never missed.
         let done = self.delivered.load(Ordering::Acquire) + self.failed.load(Ordering::Acquire);
@@ -168,6 +190,7 @@ impl Ledger {
 /// Where the records of one packet report to.
 pub(crate) struct Delivery {
     ticket: Ticket,
+    origin: Origin,
     /// Of a packet that travels as two records: the first to come back waits here for the other.
     twin: Option<Arc<Mutex<Option<Outcome>>>>,
     epoch: Arc<Epoch>,
@@ -222,26 +245,44 @@ impl ProducerContext for Deliveries {
 
     fn delivery(&self, result: &DeliveryResult<'_>, delivery: Box<Delivery>) {
         let outcome = match result {
-            Ok(message) => Outcome {
+            Ok(message) if delivery.twin.is_some() || self.ledger.tracking.load(Ordering::Relaxed) => {
+                self.told(&delivery, Fate::Persisted, message)
+            }
+            // Nobody looks at it.
+            Ok(_) => Outcome {
                 ticket: delivery.ticket,
                 fate: Fate::Persisted,
                 error: None,
-                topic: if delivery.twin.is_some() || self.ledger.tracking.load(Ordering::Relaxed) {
-                    message.topic().to_string()
-                } else {
-                    String::new()
-                },
+                topic: String::new(),
                 payload: None,
+                data_source: String::new(),
+                stream: String::new(),
+                session_key: String::new(),
             },
             Err((error, message)) => Outcome {
-                ticket: delivery.ticket,
-                fate: fate_of(message),
                 error: Some(reason(error)),
-                topic: message.topic().to_string(),
                 payload: message.payload().map(Bytes::copy_from_slice),
+                ..self.told(&delivery, fate_of(message), message)
             },
         };
         delivery.finish(&self.ledger, outcome);
+    }
+}
+
+impl Deliveries {
+    /// An outcome that somebody may look at.
+    fn told(&self, delivery: &Delivery, fate: Fate, message: &BorrowedMessage<'_>) -> Outcome {
+        let (data_source, stream) = self.ledger.names(delivery.origin);
+        Outcome {
+            ticket: delivery.ticket,
+            fate,
+            error: None,
+            topic: message.topic().to_string(),
+            payload: None,
+            data_source,
+            stream,
+            session_key: String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned(),
+        }
     }
 }
 
@@ -273,6 +314,8 @@ pub struct Target<'a> {
     pub topic: &'a str,
     /// The partition; `None` leaves it to the key.
     pub partition: Option<i32>,
+    /// What it is written for.
+    pub origin: Origin,
 }
 
 /// Sends records and keeps the books.
@@ -317,6 +360,15 @@ impl Outbox {
     #[must_use]
     pub fn limit(&self) -> usize {
         self.limit
+    }
+
+    /// The number of a data source's stream, for [`Target::origin`]; one for each that is asked for.
+    #[must_use]
+    pub fn origin(&self, data_source: &str, stream: &str) -> Origin {
+        let mut origins = self.ledger.origins.write();
+        let Ok(number) = u32::try_from(origins.len()) else { return Origin::NONE };
+        origins.push((data_source.to_string(), stream.to_string()));
+        Origin(number)
     }
 
     /// Queues one packet for one or two places. A full queue is waited for.
@@ -375,8 +427,13 @@ impl Outbox {
             return Err(Error::Closed("the client of this writer".into()));
         }
         for (index, target) in targets.iter().enumerate() {
-            let delivery =
-                Box::new(Delivery { ticket, twin: twin.clone(), epoch: epoch.clone(), waiter: waiter.clone() });
+            let delivery = Box::new(Delivery {
+                ticket,
+                origin: target.origin,
+                twin: twin.clone(),
+                epoch: epoch.clone(),
+                waiter: waiter.clone(),
+            });
             let Err((error, delivery)) = self.enqueue(*target, key, payload, delivery, patience) else { continue };
             if index == 0 {
                 // Nothing was taken: the call fails and there is no outcome to come.
@@ -384,6 +441,7 @@ impl Outbox {
                 return Err(error);
             }
             // The first record is under way, so the ticket exists, and this record's failure is its outcome.
+            let (data_source, stream) = self.ledger.names(target.origin);
             delivery.finish(
                 &self.ledger,
                 Outcome {
@@ -392,6 +450,9 @@ impl Outbox {
                     error: Some(error.to_string()),
                     topic: target.topic.to_string(),
                     payload: Some(Bytes::copy_from_slice(payload)),
+                    data_source,
+                    stream,
+                    session_key: String::from_utf8_lossy(key).into_owned(),
                 },
             );
         }
@@ -468,7 +529,15 @@ impl Outbox {
         usize::try_from(left).unwrap_or(usize::MAX)
     }
 
-    /// How many packets failed that no flush has reported yet.
+    /// The packets that failed since this was last asked or the last [`Outbox::flush`]: each is told once, here or there.
+    #[must_use]
+    pub fn failures(&self) -> Vec<Outcome> {
+        let mut state = self.ledger.state.lock();
+        state.kept_bytes = 0;
+        std::mem::take(&mut state.failed)
+    }
+
+    /// How many packets failed that nobody has been told of yet.
     #[must_use]
     pub fn unreported(&self) -> usize {
         self.ledger.state.lock().failed.len()

@@ -8,14 +8,13 @@ use pyo3::prelude::*;
 
 use super::boundary;
 use super::errors;
-use super::info::SessionInfo;
+use super::info::{FormatParts, SessionInfo, format_parts};
 use super::packet::Formats;
 use super::packet_writer::{OutcomeParts, PacketWriter, flushed_parts};
 use super::reader::Reader;
 use super::session_writer::SessionWriter;
-use super::watch::SessionWatch;
+use super::watch::{FormatWatch, SessionWatch};
 use crate::error::{Error, Result};
-use crate::format::FormatKind;
 use crate::session::NewSession;
 use crate::stream::{
     self, ClientOptions, Inactivity, LayoutChoice, LiveStart, OnOutage, ReadOptions, Reading, Security,
@@ -24,8 +23,6 @@ use crate::time::now_ns;
 use crate::topic::{LayoutKind, NamedStreamForm, Strategy};
 
 type Properties = BTreeMap<String, String>;
-/// Ids, kind, identifiers.
-type FormatParts = (Vec<u64>, &'static str, Vec<String>);
 /// Kind, domain, form, strategy, partition mappings.
 type LayoutParts = (&'static str, String, &'static str, &'static str, Vec<(String, i32)>);
 
@@ -38,7 +35,7 @@ pub(super) struct Client {
 /// Connects; the arguments are those of `telewire.Config`, which has checked their words.
 #[pyfunction]
 #[pyo3(signature = (*, brokers, layout, domain, named_stream_form, strategy, partition_mappings, security, common,
-    producer, consumer, timeout_s, on_outage))]
+    producer, consumer, timeout_s, connect_timeout_s, quiet_s, on_outage))]
 #[expect(clippy::too_many_arguments, reason = "one argument for each setting")]
 pub(super) fn connect(
     py: Python<'_>,
@@ -53,6 +50,8 @@ pub(super) fn connect(
     producer: Properties,
     consumer: Properties,
     timeout_s: f64,
+    connect_timeout_s: Option<f64>,
+    quiet_s: f64,
     on_outage: &str,
 ) -> PyResult<Client> {
     let options = ClientOptions {
@@ -87,6 +86,10 @@ pub(super) fn connect(
         producer,
         consumer,
         timeout: boundary::seconds(py, "timeout_s", timeout_s)?,
+        connect_timeout: connect_timeout_s
+            .map(|seconds| boundary::seconds(py, "connect_timeout_s", seconds))
+            .transpose()?,
+        quiet: boundary::seconds(py, "quiet_s", quiet_s)?,
         on_outage: one_of(py, "on_outage", on_outage, &[("fail", OnOutage::Fail), ("wait", OnOutage::Wait)])?,
         ..ClientOptions::new(brokers)
     };
@@ -100,6 +103,29 @@ fn one_of<T: Copy>(py: Python<'_>, name: &str, given: &str, choices: &[(&str, T)
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         errors::invalid(py, format!("{name} must be one of {}, not '{given}'", words.join(", ")))
     })
+}
+
+#[expect(clippy::too_many_arguments, reason = "the fields of a session")]
+fn new_session(
+    data_source: String,
+    identifier: String,
+    kind: String,
+    version: u32,
+    utc_offset_ns: i64,
+    details: Properties,
+    associates: Vec<String>,
+    created_ns: Option<u64>,
+) -> NewSession {
+    NewSession {
+        data_source,
+        identifier,
+        kind,
+        version,
+        utc_offset_ns: Some(utc_offset_ns),
+        details,
+        associates,
+        created_ns: created_ns.unwrap_or_else(now_ns),
+    }
 }
 
 impl Client {
@@ -159,17 +185,26 @@ impl Client {
         associates: Vec<String>,
         created_ns: Option<u64>,
     ) -> PyResult<SessionWriter> {
-        let new = NewSession {
-            data_source,
-            identifier,
-            kind: r#type,
-            version,
-            utc_offset_ns: Some(utc_offset_ns),
-            details,
-            associates,
-            created_ns: created_ns.unwrap_or_else(now_ns),
-        };
+        let new = new_session(data_source, identifier, r#type, version, utc_offset_ns, details, associates, created_ns);
         self.with(py, "create_session", move |client| client.new_session(&new)).map(SessionWriter::new)
+    }
+
+    /// The record of a session alone.
+    #[expect(clippy::too_many_arguments, reason = "the fields of a session")]
+    fn register_session(
+        &self,
+        py: Python<'_>,
+        data_source: String,
+        identifier: String,
+        r#type: String,
+        version: u32,
+        utc_offset_ns: i64,
+        details: Properties,
+        associates: Vec<String>,
+        created_ns: Option<u64>,
+    ) -> PyResult<SessionInfo> {
+        let new = new_session(data_source, identifier, r#type, version, utc_offset_ns, details, associates, created_ns);
+        self.with(py, "register_session", move |client| client.create_session(&new)).map(SessionInfo::new)
     }
 
     fn resume_session(&self, py: Python<'_>, key: String) -> PyResult<SessionWriter> {
@@ -187,6 +222,10 @@ impl Client {
 
     fn watch_sessions(&self, py: Python<'_>) -> PyResult<SessionWatch> {
         self.with(py, "watch_sessions", |client| client.watch_sessions()).map(SessionWatch::new)
+    }
+
+    fn watch_formats(&self, py: Python<'_>) -> PyResult<FormatWatch> {
+        self.with(py, "watch_formats", |client| client.watch_formats()).map(FormatWatch::new)
     }
 
     fn end_session(&self, py: Python<'_>, key: String) -> PyResult<SessionInfo> {
@@ -224,16 +263,7 @@ impl Client {
 
     fn formats(&self, py: Python<'_>, data_source: String) -> PyResult<Vec<FormatParts>> {
         let formats = self.with(py, "formats", move |client| client.formats(&data_source))?;
-        Ok(formats
-            .into_iter()
-            .map(|format| {
-                let kind = match format.kind {
-                    FormatKind::Parameters => "parameters",
-                    FormatKind::Event => "event",
-                };
-                (format.ids, kind, format.identifiers)
-            })
-            .collect())
+        Ok(formats.into_iter().map(format_parts).collect())
     }
 
     fn streams(&self, py: Python<'_>, data_source: String) -> PyResult<Vec<String>> {

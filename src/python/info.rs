@@ -1,12 +1,24 @@
-//! A snapshot of a session, field by field; `telewire.SessionInfo` makes Python values of it.
+//! Sessions and data formats as they reach Python; `telewire.SessionInfo` and `telewire.DataFormat` are made of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
 
+use crate::format::{FormatInfo, FormatKind};
 use crate::session::{self, Offsets};
 use crate::topic::Layout;
+
+/// Ids, kind, identifiers.
+pub(super) type FormatParts = (Vec<u64>, &'static str, Vec<String>);
+
+pub(super) fn format_parts(format: FormatInfo) -> FormatParts {
+    let kind = match format.kind {
+        FormatKind::Parameters => "parameters",
+        FormatKind::Event => "event",
+    };
+    (format.ids, kind, format.identifiers)
+}
 
 /// What is known about a session.
 #[pyclass(frozen, module = "telewire._core")]

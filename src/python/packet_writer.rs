@@ -12,8 +12,9 @@ use super::errors;
 use crate::error::Error;
 use crate::stream::{self, Fate, Flushed, InfoType, Outcome};
 
-/// (ticket, fate, topic, error, payload), as `telewire.packet_writer` expects it.
-pub(super) type OutcomeParts<'py> = (u64, &'static str, String, Option<String>, Option<Bound<'py, PyBytes>>);
+/// (ticket, fate, topic, error, payload, data source, stream, session key), as `telewire.packet_writer` expects it.
+pub(super) type OutcomeParts<'py> =
+    (u64, &'static str, String, Option<String>, Option<Bound<'py, PyBytes>>, String, String, String);
 
 pub(super) fn outcome_parts(py: Python<'_>, outcome: Outcome) -> OutcomeParts<'_> {
     let fate = match outcome.fate {
@@ -22,7 +23,8 @@ pub(super) fn outcome_parts(py: Python<'_>, outcome: Outcome) -> OutcomeParts<'_
         Fate::PossiblyPersisted => "possibly_persisted",
     };
     let payload = outcome.payload.map(|payload| PyBytes::new(py, &payload));
-    (outcome.ticket, fate, outcome.topic, outcome.error, payload)
+    let Outcome { ticket, topic, error, data_source, stream, session_key, .. } = outcome;
+    (ticket, fate, topic, error, payload, data_source, stream, session_key)
 }
 
 pub(super) fn flushed_parts(py: Python<'_>, flushed: Flushed) -> (u64, Vec<OutcomeParts<'_>>, usize) {
@@ -97,6 +99,12 @@ impl PacketWriter {
         let writer = self.writer.get(py)?;
         let outcomes = py.detach(|| writer.outcomes());
         Ok(outcomes.into_iter().map(|outcome| outcome_parts(py, outcome)).collect())
+    }
+
+    fn failures<'py>(&self, py: Python<'py>) -> PyResult<Vec<OutcomeParts<'py>>> {
+        let writer = self.writer.get(py)?;
+        let failures = py.detach(|| writer.failures());
+        Ok(failures.into_iter().map(|outcome| outcome_parts(py, outcome)).collect())
     }
 
     #[getter]

@@ -12,6 +12,7 @@ use pyo3::types::PyList;
 use super::boundary::{self, Held};
 use super::info::SessionInfo;
 use super::packet::{Formats, Packet};
+use crate::packet::Head;
 use crate::session;
 use crate::stream::{self, Batch, Completion, Item};
 
@@ -26,6 +27,7 @@ pub(super) struct Event {
     info: Option<Py<SessionInfo>>,
     time_ns: Option<u64>,
     associate: Option<String>,
+    associate_info: Option<Py<SessionInfo>>,
     by: Option<&'static str>,
 }
 
@@ -54,11 +56,13 @@ impl Reader {
         }
     }
 
-    fn packet(&self, record: stream::Packet) -> Option<Packet> {
-        let packet = Packet::new(record, self.formats.clone());
-        let (true, Some(fault)) = (self.skip_undecodable, packet.fault()) else { return Some(packet) };
-        let record = packet.record();
+    /// Whether a record that is no packet is passed over.
+    fn skips(&self, record: &stream::Packet) -> bool {
+        if !self.skip_undecodable || record.head.is_some() {
+            return false;
+        }
         if self.warned.lock().insert(record.topic.clone()) {
+            let fault = Head::peek(&record.payload).err().map(|fault| fault.to_string()).unwrap_or_default();
             log::warn!(
                 "record at {} partition {} offset {} is no packet and is skipped: {fault}; further ones of this topic \
                  are only counted, see Reader.counts",
@@ -67,17 +71,16 @@ impl Reader {
                 record.offset
             );
         }
-        None
+        true
     }
 
     fn convert<'py>(&self, py: Python<'py>, items: Vec<Item>, events: bool) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
         for item in items {
             match item {
+                Item::Packet(record) if self.skips(&record) => {}
                 Item::Packet(record) => {
-                    if let Some(packet) = self.packet(record) {
-                        list.append(Bound::new(py, packet)?)?;
-                    }
+                    list.append(Bound::new(py, Packet::new(record, self.formats.clone()))?)?;
                 }
                 other if events => list.append(Bound::new(py, event(py, other)?)?)?,
                 _ => {}
@@ -148,8 +151,8 @@ impl Reader {
     /// This packet was handled: the group goes on behind it.
     fn store(&self, py: Python<'_>, packet: &Bound<'_, Packet>) -> PyResult<()> {
         let reader = self.reader.get(py)?;
-        let packet = packet.get().record();
-        boundary::quick(py, "store", || reader.store(packet))
+        let (topic, partition, offset) = packet.get().source();
+        boundary::quick(py, "store", || reader.store_offset(topic, partition, offset))
     }
 
     /// What was stored reaches the broker now.
@@ -211,7 +214,9 @@ fn event(py: Python<'_>, item: Item) -> PyResult<Event> {
             Ok(Event { by: Some(by), ..about("session_completed", info)? })
         }
         Item::Associated { main, associate } => {
-            Ok(Event { associate: Some(associate.key.clone()), ..about("associated", main)? })
+            let key = associate.key.clone();
+            let associate_info = Some(Py::new(py, SessionInfo::new(associate))?);
+            Ok(Event { associate: Some(key), associate_info, ..about("associated", main)? })
         }
         Item::StreamStarted(stream) => Ok(of_stream("stream_started", &stream)),
         Item::StreamCompleted(stream) => Ok(of_stream("stream_completed", &stream)),

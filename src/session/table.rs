@@ -248,6 +248,12 @@ impl SessionTable {
         self.select(|info| !info.ended)
     }
 
+    /// The sessions that name this one among their associates, in the order of [`SessionTable::all`].
+    #[must_use]
+    pub fn associated_with(&self, key: &str) -> Vec<Arc<SessionInfo>> {
+        self.select(|info| info.key != key && info.associates.iter().any(|associate| associate == key))
+    }
+
     fn select(&self, wanted: impl Fn(&SessionInfo) -> bool) -> Vec<Arc<SessionInfo>> {
         let mut found: Vec<_> =
             self.sessions.values().map(Entry::info).filter(|info| wanted(info)).map(Arc::clone).collect();

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use parking_lot::Mutex;
 
 use super::directory::{Directory, data_sources_of};
+use super::layout_search::LayoutSearch;
 use super::options::{ClientOptions, LayoutChoice, OnOutage, ReadOptions};
 use super::reader::{Reader, ReaderCore};
 use super::session_writer::SessionWriter;
+use super::watch::Watch;
 use super::writer::{Flushed, PacketWriter, Sender};
 use crate::embedded;
 use crate::error::{Error, Result};
@@ -19,7 +20,7 @@ use crate::format::{FormatInfo, FormatKind, check_identifiers, definition_packet
 use crate::kafka::{Admin, Outbox, Settings, TopicPartition};
 use crate::session::{self, NewSession, Offsets, SessionChange, SessionInfo};
 use crate::time::{after, now_ns};
-use crate::topic::{self, Detected, Layout, LayoutKind, NamedStreamForm, Strategy};
+use crate::topic::{self, Layout, LayoutKind, NamedStreamForm, Strategy};
 
 /// A connection to a cluster. Clones are the same client; every call may be made from any thread.
 #[derive(Clone)]
@@ -31,10 +32,9 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) admin: Arc<Admin>,
     pub(crate) directory: Directory,
-    pub(crate) layout: Arc<Mutex<Layout>>,
-    /// Whether the layout was found or chosen, not assumed for an empty cluster.
-    layout_known: AtomicBool,
-    choice: (LayoutChoice, Option<NamedStreamForm>),
+    layout: Arc<LayoutSearch>,
+    /// Whether the form of named streams was chosen.
+    form_chosen: bool,
     sender: Mutex<Option<Arc<Sender>>>,
     readers: Mutex<Vec<Weak<ReaderCore>>>,
     /// One registration of a format at a time, so that a process never defines a list twice.
@@ -61,7 +61,7 @@ impl Client {
     /// [`Error::Config`] and [`Error::Name`] for settings that cannot be used; [`Error::Unreachable`];
     /// [`Error::Authentication`]; [`Error::Embedded`].
     pub fn connect(options: ClientOptions) -> Result<Self> {
-        let mut layout = Layout {
+        let layout = Layout {
             kind: if options.layout == LayoutChoice::Classic { LayoutKind::Classic } else { LayoutKind::Domain },
             domain: options.domain.clone(),
             form: options.named_stream_form.unwrap_or(NamedStreamForm::A),
@@ -81,19 +81,18 @@ impl Client {
         };
         // Both are checked here, so that a wrong property fails the connect and not a later write.
         settings.producer()?;
-        let admin = Arc::new(Admin::new(&settings, options.timeout)?);
+        let admin = Arc::new(Admin::new(&settings, options.connect_timeout.unwrap_or(options.timeout))?);
         let topics = admin.probe()?;
-        let known = choose_layout(&mut layout, options.layout, topics.keys().map(String::as_str));
-        let layout = Arc::new(Mutex::new(layout));
-        let directory = Directory::start(&settings, admin.clone(), layout.clone(), options.timeout)?;
+        let layout = LayoutSearch::new(layout, options.layout);
+        layout.look(topics.keys().map(String::as_str));
+        let directory = Directory::start(&settings, admin.clone(), layout.clone())?;
         let client = Self {
             inner: Arc::new(Inner {
                 settings,
                 admin,
                 directory,
                 layout,
-                layout_known: AtomicBool::new(known),
-                choice: (options.layout, options.named_stream_form),
+                form_chosen: options.named_stream_form.is_some(),
                 sender: Mutex::new(None),
                 readers: Mutex::default(),
                 formats: Mutex::default(),
@@ -105,6 +104,7 @@ impl Client {
             }),
         };
         client.learn_form()?;
+        client.inner.admin.set_timeout(options.timeout);
         Ok(client)
     }
 
@@ -117,7 +117,7 @@ impl Client {
     /// The layout in use.
     #[must_use]
     pub fn layout(&self) -> Layout {
-        self.inner.layout.lock().clone()
+        self.inner.layout.layout()
     }
 
     /// How long a synchronous request may take.
@@ -132,13 +132,9 @@ impl Client {
 
     /// A reader on an empty cluster looks again: the first writer may have chosen another layout than the default.
     pub(crate) fn look_for_layout(&self) -> Result<()> {
-        if self.inner.layout_known.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        let topics = self.inner.admin.topics(Duration::from_millis(200))?;
-        let mut layout = self.inner.layout.lock();
-        if choose_layout(&mut layout, self.inner.choice.0, topics.keys().map(String::as_str)) {
-            self.inner.layout_known.store(true, Ordering::Release);
+        if !self.inner.layout.is_known() {
+            let topics = self.inner.admin.topics(Duration::from_millis(200))?;
+            self.inner.layout.look(topics.keys().map(String::as_str));
         }
         Ok(())
     }
@@ -146,10 +142,7 @@ impl Client {
     /// Learns the form of named streams from the offsets in existing sessions, unless it was chosen.
     fn learn_form(&self) -> Result<()> {
         let layout = self.layout();
-        if self.inner.choice.1.is_some()
-            || layout.kind != LayoutKind::Domain
-            || layout.strategy == Strategy::PartitionBased
-        {
+        if self.inner.form_chosen || layout.kind != LayoutKind::Domain || layout.strategy == Strategy::PartitionBased {
             return Ok(());
         }
         if !self.inner.directory.refresh_sessions()? {
@@ -161,7 +154,7 @@ impl Client {
             offsets.map(|(topic, partition)| (info.data_source.clone(), Layout::offset_key(topic, *partition)))
         });
         if let Some(form) = topic::detect_form(&layout.domain, keys) {
-            self.inner.layout.lock().form = form;
+            self.inner.layout.change(|layout| layout.form = form);
         }
         Ok(())
     }
@@ -204,8 +197,18 @@ impl Client {
     /// As [`Client::sessions`].
     pub fn watch_sessions(&self) -> Result<SessionWatch> {
         self.refresh_sessions()?;
-        let (_, changes) = self.inner.directory.watch();
-        Ok(SessionWatch { changes, closed: AtomicBool::new(false) })
+        Ok(SessionWatch { watch: self.inner.directory.watch_sessions() })
+    }
+
+    /// Every new data format of every data source from now on, of those that appear later too: each list of parameters
+    /// or event once, and once more for each further id that somebody gives it.
+    ///
+    /// # Errors
+    /// As [`Client::sessions`].
+    pub fn watch_formats(&self) -> Result<FormatWatch> {
+        self.open()?;
+        self.look_for_layout()?;
+        Ok(FormatWatch { watch: self.inner.directory.watch_formats()? })
     }
 
     /// The producer's side, started when it is first needed.
@@ -217,9 +220,9 @@ impl Client {
         if let Some(sender) = sender.as_ref() {
             return Ok(sender.clone());
         }
-        if !self.inner.layout_known.load(Ordering::Acquire) {
+        if !self.inner.layout.is_known() {
             self.look_for_layout()?;
-            if !self.inner.layout_known.swap(true, Ordering::AcqRel) {
+            if !self.inner.layout.settle() {
                 log::info!("the cluster has no sessions yet: writing with the {:?} layout", self.layout().kind);
             }
         }
@@ -252,7 +255,7 @@ impl Client {
         let offsets = self.offsets(&new.data_source)?;
         let packet = session::new_session_packet(&key, new, &offsets, &layout);
         sender.record_session("creating a session", &key, &packet)?;
-        self.inner.layout_known.store(true, Ordering::Release);
+        self.inner.layout.settle();
         self.session(&key)
     }
 
@@ -562,39 +565,9 @@ impl Drop for Inner {
     }
 }
 
-/// Puts what the cluster shows into the layout; false when it shows nothing yet.
-fn choose_layout<'t>(layout: &mut Layout, choice: LayoutChoice, topics: impl Iterator<Item = &'t str>) -> bool {
-    if choice != LayoutChoice::Auto {
-        return true;
-    }
-    if !layout.domain.is_empty() {
-        return true; // Only the domain layout has domains.
-    }
-    match topic::detect(&layout.domain, topics) {
-        Detected::Classic => {
-            layout.kind = LayoutKind::Classic;
-            true
-        }
-        Detected::Domain => {
-            layout.kind = LayoutKind::Domain;
-            true
-        }
-        Detected::Both => {
-            log::warn!(
-                "the cluster has sessions in the classic and in the domain layout; reading and writing domain. \
-                 Say layout=\"classic\" or layout=\"domain\" to choose"
-            );
-            layout.kind = LayoutKind::Domain;
-            true
-        }
-        Detected::Neither => false,
-    }
-}
-
 /// Changes of sessions, as they happen.
 pub struct SessionWatch {
-    changes: Receiver<SessionChange>,
-    closed: AtomicBool,
+    watch: Watch<SessionChange>,
 }
 
 impl std::fmt::Debug for SessionWatch {
@@ -609,18 +582,48 @@ impl SessionWatch {
     /// # Errors
     /// [`Error::Closed`] after [`SessionWatch::close`], or when the client was closed.
     pub fn next(&self, timeout: Duration) -> Result<Option<SessionChange>> {
-        if self.closed.load(Ordering::Acquire) {
-            return Err(Error::Closed("the watch of sessions".into()));
-        }
-        match self.changes.recv_timeout(timeout) {
-            Ok(change) => Ok(Some(change)),
-            Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(RecvTimeoutError::Disconnected) => Err(Error::Closed("the client of this watch".into())),
-        }
+        self.watch.next("the watch of sessions", timeout)
     }
 
-    /// Ends the watch.
+    /// Ends the watch; whoever waits in [`SessionWatch::next`] is told at once.
     pub fn close(&self) {
-        self.closed.store(true, Ordering::Release);
+        self.watch.close();
+    }
+}
+
+/// A data format that has become known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormatNews {
+    /// The data source whose format it is.
+    pub data_source: Arc<str>,
+    /// The format with all its ids, the new one last.
+    pub format: FormatInfo,
+    /// The new id.
+    pub id: u64,
+}
+
+/// New data formats, as they become known.
+pub struct FormatWatch {
+    watch: Watch<FormatNews>,
+}
+
+impl std::fmt::Debug for FormatWatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FormatWatch")
+    }
+}
+
+impl FormatWatch {
+    /// The next format or id; `None` when there was none in this time.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] after [`FormatWatch::close`], or when the client was closed.
+    pub fn next(&self, timeout: Duration) -> Result<Option<FormatNews>> {
+        self.watch.next("the watch of data formats", timeout)
+    }
+
+    /// Ends the watch; whoever waits in [`FormatWatch::next`] is told at once.
+    pub fn close(&self) {
+        self.watch.close();
     }
 }

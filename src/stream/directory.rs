@@ -9,11 +9,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 use parking_lot::{Condvar, Mutex};
 
+use super::client::FormatNews;
+use super::layout_search::LayoutSearch;
+use super::watch::{Watch, Watchers};
 use crate::error::{Error, Result};
 use crate::format::FormatTable;
+use crate::interrupt;
+use crate::kafka::admin::Topics;
 use crate::kafka::consumer::Message;
 use crate::kafka::{Admin, Consumer, Event, Settings, Start, TopicPartition};
 use crate::packet::{Envelope, PacketType};
@@ -21,14 +26,14 @@ use crate::session::{Record, SessionChange, SessionInfo, SessionTable};
 use crate::time::after;
 use crate::topic::Layout;
 
-/// How often the follower looks for a session-info topic that is not there yet.
+/// How often the follower looks for topics that somebody waits for.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the topics of a followed kind feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Role {
     Sessions,
-    Formats(String),
+    Formats(Arc<str>),
 }
 
 struct State {
@@ -37,14 +42,15 @@ struct State {
     roles: HashMap<String, Role>,
     /// The next offset to be read of every followed partition.
     positions: HashMap<TopicPartition, i64>,
-    watchers: Vec<Sender<SessionChange>>,
+    session_watchers: Watchers<SessionChange>,
+    format_watchers: Watchers<FormatNews>,
     failure: Option<Error>,
 }
 
 struct Shared {
     consumer: Consumer,
     admin: Arc<Admin>,
-    layout: Arc<Mutex<Layout>>,
+    layout: Arc<LayoutSearch>,
     state: Mutex<State>,
     changed: Condvar,
     stop: AtomicBool,
@@ -54,16 +60,10 @@ struct Shared {
 pub(crate) struct Directory {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    timeout: Duration,
 }
 
 impl Directory {
-    pub(crate) fn start(
-        settings: &Settings,
-        admin: Arc<Admin>,
-        layout: Arc<Mutex<Layout>>,
-        timeout: Duration,
-    ) -> Result<Self> {
+    pub(crate) fn start(settings: &Settings, admin: Arc<Admin>, layout: Arc<LayoutSearch>) -> Result<Self> {
         let shared = Arc::new(Shared {
             consumer: Consumer::new(settings, None)?,
             admin,
@@ -73,7 +73,8 @@ impl Directory {
                 formats: HashMap::new(),
                 roles: HashMap::new(),
                 positions: HashMap::new(),
-                watchers: Vec::new(),
+                session_watchers: Watchers::default(),
+                format_watchers: Watchers::default(),
                 failure: None,
             }),
             changed: Condvar::new(),
@@ -82,27 +83,26 @@ impl Directory {
         let follower = shared.clone();
         let thread = std::thread::Builder::new()
             .name("telewire-state".into())
-            .spawn(move || follower.run())
+            .spawn(move || {
+                // A question that is under way when the directory closes is called off.
+                let stopped = follower.clone();
+                interrupt::with_hook(move || stopped.stop.load(Ordering::Acquire), || follower.run());
+            })
             .map_err(|error| Error::io("starting the thread that follows sessions", &error))?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)), timeout })
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
     /// Reads the session-info topic up to the end it has now. Returns whether there is such a topic.
     pub(crate) fn refresh_sessions(&self) -> Result<bool> {
-        let topic = self.shared.layout.lock().session_info();
+        let topic = self.shared.layout.with(Layout::session_info);
         self.refresh(&topic, &Role::Sessions)
     }
 
     /// Reads the definitions of a data source up to the end they have now.
     pub(crate) fn refresh_formats(&self, data_source: &str) -> Result<()> {
-        let topic = self.shared.layout.lock().essentials(data_source)?;
-        self.shared
-            .state
-            .lock()
-            .formats
-            .entry(data_source.to_string())
-            .or_insert_with(|| FormatTable::new(data_source));
-        self.refresh(&topic, &Role::Formats(data_source.to_string())).map(|_| ())
+        let topic = self.shared.layout.with(|layout| layout.essentials(data_source))?;
+        self.shared.table_for(data_source);
+        self.refresh(&topic, &Role::Formats(data_source.into())).map(|_| ())
     }
 
     fn refresh(&self, topic: &str, role: &Role) -> Result<bool> {
@@ -110,15 +110,18 @@ impl Directory {
         if !topics.contains_key(topic) {
             topics = self.shared.admin.topics(Duration::ZERO)?;
         }
-        let Some(count) = topics.get(topic).copied() else { return Ok(false) };
-        let mut ends = Vec::new();
-        for partition in 0..count {
-            let place = TopicPartition::new(topic, partition);
-            let (low, high) = self.shared.admin.watermarks(&place)?;
-            self.shared.follow(&place, low, role)?;
-            ends.push((place, high));
+        if !topics.contains_key(topic) {
+            return Ok(false);
         }
-        let deadline = after(self.timeout);
+        let ends = self.shared.follow_all(&topics, topic, role)?;
+        self.wait(topic, &ends)?;
+        Ok(true)
+    }
+
+    /// Waits until these partitions of a topic have been read up to these offsets.
+    fn wait(&self, topic: &str, ends: &[(TopicPartition, i64)]) -> Result<()> {
+        let timeout = self.shared.admin.timeout();
+        let deadline = after(timeout);
         let mut state = self.shared.state.lock();
         loop {
             if self.shared.stop.load(Ordering::Acquire) {
@@ -129,14 +132,14 @@ impl Directory {
             }
             let behind = |(place, end): &&(TopicPartition, i64)| state.positions.get(place).is_none_or(|at| at < end);
             if ends.iter().find(behind).is_none() {
-                return Ok(true);
+                return Ok(());
             }
             if self.shared.changed.wait_until(&mut state, deadline).timed_out() {
                 let what = match self.shared.consumer.problem() {
                     Some(problem) => format!("reading '{topic}' to its end ({problem})"),
                     None => format!("reading '{topic}' to its end"),
                 };
-                return Err(Error::Timeout { what, waited: self.timeout });
+                return Err(Error::Timeout { what, waited: timeout });
             }
         }
     }
@@ -149,37 +152,64 @@ impl Directory {
         self.shared.state.lock().sessions.all()
     }
 
+    /// The sessions that name this one as theirs.
+    pub(crate) fn associated_with(&self, key: &str) -> Vec<Arc<SessionInfo>> {
+        self.shared.state.lock().sessions.associated_with(key)
+    }
+
     /// Looks at the formats of a data source, as far as they have been read.
     pub(crate) fn formats<T>(&self, data_source: &str, look: impl FnOnce(&FormatTable) -> T) -> Option<T> {
         self.shared.state.lock().formats.get(data_source).map(look)
     }
 
-    /// The sessions known now, and every change from now on, without a gap in between.
-    pub(crate) fn watch(&self) -> (Vec<Arc<SessionInfo>>, Receiver<SessionChange>) {
+    /// Every change of sessions from now on.
+    pub(crate) fn watch_sessions(&self) -> Watch<SessionChange> {
         let mut state = self.shared.state.lock();
-        (state.sessions.all(), self.subscribe(&mut state))
+        let watch = state.session_watchers.watch();
+        self.cut_off(&mut state);
+        watch
     }
 
-    /// [`Directory::watch`] for several at once: all start from the same moment.
+    /// Every new format of every data source from now on.
+    pub(crate) fn watch_formats(&self) -> Result<Watch<FormatNews>> {
+        // What is there now is no news: it is read first, all data sources side by side.
+        let topics = self.shared.admin.topics(Duration::ZERO)?;
+        let mut followed = Vec::new();
+        for (data_source, topic) in self.shared.format_topics(&topics) {
+            let ends = self.shared.follow_all(&topics, &topic, &Role::Formats(data_source))?;
+            followed.push((topic, ends));
+        }
+        for (topic, ends) in followed {
+            self.wait(&topic, &ends)?;
+        }
+        let mut state = self.shared.state.lock();
+        let watch = state.format_watchers.watch();
+        self.cut_off(&mut state);
+        Ok(watch)
+    }
+
+    /// The sessions known now, and every change from now on, without a gap in between; for several readers at once, which
+    /// all start from the same moment.
     pub(crate) fn watch_together(&self, count: usize) -> Vec<(Vec<Arc<SessionInfo>>, Receiver<SessionChange>)> {
         let mut state = self.shared.state.lock();
         let sessions = state.sessions.all();
-        (0..count).map(|_| (sessions.clone(), self.subscribe(&mut state))).collect()
+        let watching = (0..count).map(|_| (sessions.clone(), state.session_watchers.subscribe())).collect();
+        self.cut_off(&mut state);
+        watching
     }
 
-    /// After the end of the directory, the receiver is cut off at once.
-    fn subscribe(&self, state: &mut State) -> Receiver<SessionChange> {
-        let (sender, receiver) = crossbeam_channel::unbounded();
-        if !self.shared.stop.load(Ordering::Acquire) {
-            state.watchers.push(sender);
+    /// After the end of the directory nobody hears of anything any more.
+    fn cut_off(&self, state: &mut State) {
+        if self.shared.stop.load(Ordering::Acquire) {
+            state.session_watchers.clear();
+            state.format_watchers.clear();
         }
-        receiver
     }
 
     pub(crate) fn close(&self, deadline: Duration) {
         self.shared.stop.store(true, Ordering::Release);
         // Under the lock, so that a waiter that has just looked at `stop` is not missed.
-        self.shared.state.lock().watchers.clear();
+        self.cut_off(&mut self.shared.state.lock());
         self.shared.changed.notify_all();
         if let Some(thread) = self.thread.lock().take() {
             join(thread, deadline);
@@ -209,6 +239,37 @@ pub(crate) fn join(thread: JoinHandle<()>, deadline: Duration) -> bool {
 }
 
 impl Shared {
+    fn table_for(&self, data_source: &str) {
+        let mut state = self.state.lock();
+        if !state.formats.contains_key(data_source) {
+            state.formats.insert(data_source.to_string(), FormatTable::new(data_source));
+        }
+    }
+
+    /// The topics of definitions among these, with their data sources.
+    fn format_topics(&self, topics: &Topics) -> Vec<(Arc<str>, String)> {
+        self.layout.with(|layout| {
+            let names = layout.data_sources(topics.keys().map(String::as_str));
+            let topic = |name: &String| layout.essentials(name).ok().filter(|topic| topics.contains_key(topic));
+            names.iter().filter_map(|name| Some((name.as_str().into(), topic(name)?))).collect()
+        })
+    }
+
+    /// Follows each partition of a topic from its beginning; returns where they end now.
+    fn follow_all(&self, topics: &Topics, topic: &str, role: &Role) -> Result<Vec<(TopicPartition, i64)>> {
+        if let Role::Formats(data_source) = role {
+            self.table_for(data_source);
+        }
+        let mut ends = Vec::new();
+        for partition in 0..topics.get(topic).copied().unwrap_or(0) {
+            let place = TopicPartition::new(topic, partition);
+            let (low, high) = self.admin.watermarks(&place)?;
+            self.follow(&place, low, role)?;
+            ends.push((place, high));
+        }
+        Ok(ends)
+    }
+
     fn follow(&self, place: &TopicPartition, low: i64, role: &Role) -> Result<()> {
         {
             let mut state = self.state.lock();
@@ -230,28 +291,43 @@ impl Shared {
             }
             if looked.elapsed() >= LOOK_AGAIN {
                 looked = Instant::now();
-                self.look_for_sessions();
+                self.look_for_topics();
             }
         }
         self.changed.notify_all();
     }
 
-    /// Somebody watches sessions, and the topic did not exist: perhaps it does now.
-    fn look_for_sessions(&self) {
-        let topic = self.layout.lock().session_info();
+    /// Topics that somebody watches and that did not exist: perhaps they do now.
+    fn look_for_topics(&self) {
+        let session_info = self.layout.with(Layout::session_info);
+        let (sessions, formats) = {
+            let mut state = self.state.lock();
+            let sessions = !state.roles.contains_key(&session_info) && !state.session_watchers.is_empty();
+            (sessions, !state.format_watchers.is_empty())
+        };
+        if !sessions && !formats {
+            return;
+        }
+        let Some(topics) = self.admin.glance_back(LOOK_AGAIN / 2, LOOK_AGAIN / 2) else { return };
+        // The first writer may have chosen another layout than the one assumed so far.
+        self.layout.look(topics.keys().map(String::as_str));
+        let mut wanted = Vec::new();
+        if sessions {
+            wanted.push((Role::Sessions, self.layout.with(Layout::session_info)));
+        }
+        if formats {
+            let of_formats = self.format_topics(&topics);
+            wanted.extend(of_formats.into_iter().map(|(name, topic)| (Role::Formats(name), topic)));
+        }
         {
             let mut state = self.state.lock();
-            if state.roles.contains_key(&topic) || state.watchers.is_empty() {
-                return;
+            wanted.retain(|(_, topic)| topics.contains_key(topic) && !state.roles.contains_key(topic));
+            if !wanted.is_empty() {
+                state.failure = None;
             }
-            state.failure = None;
         }
-        let Ok(topics) = self.admin.topics(LOOK_AGAIN / 2) else { return };
-        let Some(count) = topics.get(&topic) else { return };
-        for partition in 0..*count {
-            let place = TopicPartition::new(topic.as_str(), partition);
-            let followed = self.admin.watermarks(&place).and_then(|(low, _)| self.follow(&place, low, &Role::Sessions));
-            if let Err(error) = followed {
+        for (role, topic) in wanted {
+            if let Err(error) = self.follow_all(&topics, &topic, &role) {
                 log::warn!("cannot follow '{topic}' yet: {error}");
             }
         }
@@ -288,7 +364,7 @@ impl Shared {
                     value: message.value,
                 };
                 for change in state.sessions.apply(&record) {
-                    state.watchers.retain(|watcher| watcher.send(change.clone()).is_ok());
+                    state.session_watchers.tell(&change);
                 }
             }
             Some(Role::Formats(data_source)) => {
@@ -301,8 +377,15 @@ impl Shared {
                         )
                     })
                 });
-                if let (Some(value), Some(table)) = (definition, state.formats.get_mut(data_source)) {
-                    table.apply(value);
+                if let (Some(value), Some(table)) = (definition, state.formats.get_mut(&**data_source)) {
+                    for change in table.apply(value) {
+                        let Some(format) = table.info(change.definition.kind(), change.id) else { continue };
+                        state.format_watchers.tell(&FormatNews {
+                            data_source: data_source.clone(),
+                            format,
+                            id: change.id,
+                        });
+                    }
                 }
             }
             None => {}

@@ -51,8 +51,10 @@ pub struct ClientOptions {
     pub producer: BTreeMap<String, String>,
     /// librdkafka properties of consumers.
     pub consumer: BTreeMap<String, String>,
-    /// How long connecting and every synchronous request may take.
+    /// How long every synchronous request may take.
     pub timeout: Duration,
+    /// How long connecting may take; `None` is the same as `timeout`.
+    pub connect_timeout: Option<Duration>,
     /// What becomes of packets while no broker can be reached.
     pub on_outage: OnOutage,
     /// How long to wait after the last packet before a session's end is recorded.
@@ -75,6 +77,7 @@ impl ClientOptions {
             producer: BTreeMap::new(),
             consumer: BTreeMap::new(),
             timeout: Duration::from_secs(10),
+            connect_timeout: None,
             on_outage: OnOutage::Fail,
             quiet: Duration::ZERO,
         }
@@ -139,9 +142,9 @@ pub struct ReadOptions {
     pub inactivity: Inactivity,
     /// Where to begin with a session that is already live.
     pub live_start: LiveStart,
-    /// How many bytes of packets may wait to be taken before fetching pauses.
+    /// How many bytes of packets may wait to be taken before fetching pauses; 0 for no limit.
     pub buffer_bytes: usize,
-    /// How many packets may wait to be taken before fetching pauses; 0 for no limit but the bytes.
+    /// How many packets may wait to be taken before fetching pauses; 0 for no limit.
     pub buffer_packets: usize,
     /// Share the work with the other readers of this group, and resume where it left off. Live reading only.
     pub group_id: String,

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -94,6 +94,13 @@ struct Order {
     open: BTreeSet<String>,
 }
 
+/// Streams that have had their `EndOfSession`, as of a packet id: with a later packet the end has to be written again.
+#[derive(Default)]
+struct Ending {
+    streams: BTreeSet<String>,
+    as_of: u64,
+}
+
 struct Core {
     client: Client,
     sender: Arc<Sender>,
@@ -108,8 +115,12 @@ struct Core {
     formats: RwLock<HashMap<Vec<String>, u64>>,
     events: RwLock<HashMap<String, u64>>,
     next_id: AtomicU64,
-    /// True once the session was ended here; writers hold it for reading while they write.
+    /// True once the session was ended here; writers hold it for reading while they write, and ending for writing.
     ended: RwLock<bool>,
+    /// The same for whoever only asks, and must not wait for an end that is under way.
+    is_ended: AtomicBool,
+    /// What an end that failed has written already.
+    ending: Mutex<Ending>,
 }
 
 /// Writes one session. Clones are the same writer; any thread may use it.
@@ -191,6 +202,48 @@ impl Core {
         streams.iter().map(|stream| self.send(stream, kind.name(), content, true)).collect()
     }
 
+    /// `EndOfSession` on every stream in use; not again where a failed end has written it and nothing came after it.
+    fn write_ends(&self) -> Result<()> {
+        let mut ending = self.ending.lock();
+        if ending.as_of != self.next_id.load(Ordering::Relaxed) {
+            ending.streams.clear();
+        }
+        let written = self.write_ends_but(&mut ending.streams);
+        ending.as_of = self.next_id.load(Ordering::Relaxed);
+        written
+    }
+
+    fn write_ends_but(&self, done: &mut BTreeSet<String>) -> Result<()> {
+        let layout = self.client.layout();
+        let end_ns = now_ns();
+        let mut streams = self.order.lock().open.clone();
+        streams.retain(|stream| !done.contains(stream));
+        for stream in streams {
+            if layout.kind == LayoutKind::Domain {
+                let stopped = wire::StreamStoppedPacket {
+                    data_source: self.data_source.clone(),
+                    session_key: self.key.clone(),
+                    stream_name: stream.clone(),
+                    stop_time: Some(to_proto(end_ns)),
+                };
+                self.send(&stream, PacketType::StreamStopped.name(), &stopped.encode_to_vec(), true)?;
+            }
+            let content = wire::EndOfSessionPacket {
+                data_source: self.data_source.clone(),
+                termination_time: Some(to_proto(end_ns)),
+                ..Default::default()
+            };
+            self.send(&stream, PacketType::EndOfSession.name(), &content.encode_to_vec(), false)?;
+            done.insert(stream);
+        }
+        Ok(())
+    }
+
+    fn set_ended(&self, ended: &mut bool) {
+        *ended = true;
+        self.is_ended.store(true, Ordering::Release);
+    }
+
     fn format(&self, parameters: &[String]) -> Result<u64> {
         if let Some(id) = self.formats.read().get(parameters) {
             return Ok(*id);
@@ -254,6 +307,8 @@ impl SessionWriter {
             events: RwLock::default(),
             next_id: AtomicU64::new(0),
             ended: RwLock::new(false),
+            is_ended: AtomicBool::new(false),
+            ending: Mutex::default(),
         };
         core.open("")?;
         Ok(Self { core: Arc::new(core) })
@@ -386,10 +441,10 @@ impl SessionWriter {
         Ok(Flushed { delivered, failed, left })
     }
 
-    /// Whether the session was ended here.
+    /// Whether the session was ended here. Does not wait for an [`SessionWriter::end`] that is under way.
     #[must_use]
     pub fn is_ended(&self) -> bool {
-        *self.core.ended.read()
+        self.core.is_ended.load(Ordering::Acquire)
     }
 
     /// Ends the session: `EndOfSession` on every stream in use, everything delivered, end offsets, the record. With a
@@ -407,34 +462,15 @@ impl SessionWriter {
         let known = core.client.session(&core.key)?;
         if known.ended {
             // Somebody else ended it; the first end wins.
-            *ended = true;
+            core.set_ended(&mut ended);
             return self.keep(known);
         }
         if let Some(reason) = reason {
             core.client.update_details(&core.key, BTreeMap::from([(END_REASON.to_string(), reason.to_string())]))?;
         }
-        let layout = core.client.layout();
-        let end_ns = now_ns();
-        let streams: Vec<String> = core.order.lock().open.iter().cloned().collect();
-        for stream in &streams {
-            if layout.kind == LayoutKind::Domain {
-                let stopped = wire::StreamStoppedPacket {
-                    data_source: core.data_source.clone(),
-                    session_key: core.key.clone(),
-                    stream_name: stream.clone(),
-                    stop_time: Some(to_proto(end_ns)),
-                };
-                core.send(stream, PacketType::StreamStopped.name(), &stopped.encode_to_vec(), true)?;
-            }
-            let content = wire::EndOfSessionPacket {
-                data_source: core.data_source.clone(),
-                termination_time: Some(to_proto(end_ns)),
-                ..Default::default()
-            };
-            core.send(stream, PacketType::EndOfSession.name(), &content.encode_to_vec(), false)?;
-        }
+        core.write_ends()?;
         let info = core.client.end_session(&core.key)?;
-        *ended = true;
+        core.set_ended(&mut ended);
         let info = self.keep(info)?;
         match core.sender.outbox.unreported() {
             0 => Ok(info),

@@ -7,9 +7,10 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 
 use super::client::Client;
+use super::layout_search::LayoutSearch;
 use crate::error::{Error, Printable, Result};
 use crate::kafka::producer::Target;
-use crate::kafka::{Admin, Outbox, Outcome, Ticket, WriteCounts};
+use crate::kafka::{Admin, Origin, Outbox, Outcome, Ticket, WriteCounts};
 use crate::packet::Envelope;
 use crate::topic::{self, Layout};
 
@@ -30,7 +31,7 @@ pub enum InfoType {
 pub struct Flushed {
     /// Packets acknowledged since the last flush.
     pub delivered: u64,
-    /// Packets that ended otherwise since the last flush, with their payload.
+    /// Packets that ended otherwise since the last flush or [`PacketWriter::failures`], with their payload.
     pub failed: Vec<Outcome>,
     /// Packets still under way.
     pub left: usize,
@@ -43,13 +44,24 @@ struct Route {
     essentials: String,
     /// `None` leaves the choice to the key.
     essentials_partition: Option<i32>,
+    origin: Origin,
+}
+
+impl Route {
+    fn data(&self) -> Target<'_> {
+        Target { topic: &self.topic, partition: Some(self.partition), origin: self.origin }
+    }
+
+    fn copy(&self) -> Target<'_> {
+        Target { topic: &self.essentials, partition: self.essentials_partition, origin: self.origin }
+    }
 }
 
 /// Sends packets to the topics of a layout, creating the topics first. Shared by all writers of a client.
 pub(crate) struct Sender {
     pub(crate) outbox: Outbox,
     admin: Arc<Admin>,
-    layout: Arc<Mutex<Layout>>,
+    layout: Arc<LayoutSearch>,
     timeout: Duration,
     routes: RwLock<HashMap<String, HashMap<String, Arc<Route>>>>,
     ready: Mutex<HashSet<String>>,
@@ -57,7 +69,7 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    pub(crate) fn new(outbox: Outbox, admin: Arc<Admin>, layout: Arc<Mutex<Layout>>, timeout: Duration) -> Self {
+    pub(crate) fn new(outbox: Outbox, admin: Arc<Admin>, layout: Arc<LayoutSearch>, timeout: Duration) -> Self {
         Self {
             outbox,
             admin,
@@ -83,7 +95,7 @@ impl Sender {
             return Ok(route.clone());
         }
         topic::check_data_source(data_source)?;
-        let layout = self.layout.lock().clone();
+        let layout = self.layout.layout();
         let place = layout.place(data_source, stream)?;
         if !place.mapped {
             log::warn!(
@@ -101,6 +113,7 @@ impl Sender {
             partition: place.partition,
             essentials,
             essentials_partition: (layout.strategy == topic::Strategy::TopicBased).then_some(0),
+            origin: self.outbox.origin(data_source, stream),
         });
         self.routes.write().entry(data_source.into()).or_default().insert(stream.into(), route.clone());
         Ok(route)
@@ -116,12 +129,10 @@ impl Sender {
         essential: bool,
     ) -> Result<Ticket> {
         let route = self.route(data_source, stream)?;
-        let data = Target { topic: &route.topic, partition: Some(route.partition) };
         if !essential {
-            return self.outbox.send(&[data], key.as_bytes(), packet, self.timeout);
+            return self.outbox.send(&[route.data()], key.as_bytes(), packet, self.timeout);
         }
-        let copy = Target { topic: &route.essentials, partition: route.essentials_partition };
-        self.outbox.send(&[copy, data], key.as_bytes(), packet, self.timeout)
+        self.outbox.send(&[route.copy(), route.data()], key.as_bytes(), packet, self.timeout)
     }
 
     /// An essential packet to the main stream, acknowledged on return.
@@ -133,18 +144,15 @@ impl Sender {
         packet: &[u8],
     ) -> Result<()> {
         let route = self.route(data_source, "")?;
-        let targets = [
-            Target { topic: &route.essentials, partition: route.essentials_partition },
-            Target { topic: &route.topic, partition: Some(route.partition) },
-        ];
+        let targets = [route.copy(), route.data()];
         self.outbox.send_and_wait(what, &targets, key.as_bytes(), packet, self.timeout)
     }
 
     /// A record on the session-info topic, acknowledged on return.
     pub(crate) fn record_session(&self, what: &str, key: &str, packet: &[u8]) -> Result<()> {
-        let topic = self.layout.lock().session_info();
+        let topic = self.layout.with(Layout::session_info);
         self.ensure(&topic, 1)?;
-        let target = Target { topic: &topic, partition: None };
+        let target = Target { topic: &topic, partition: None, origin: Origin::NONE };
         self.outbox.send_and_wait(what, &[target], key.as_bytes(), packet, self.timeout)
     }
 }
@@ -191,15 +199,12 @@ impl PacketWriter {
     /// As [`PacketWriter::write`].
     pub fn write_info(&self, packet: &[u8], info: InfoType) -> Result<Ticket> {
         let envelope = Envelope::peek(packet)?;
-        let topic = {
-            let layout = self.sender.layout.lock();
-            match info {
-                InfoType::Unspecified | InfoType::SessionInfo => layout.session_info(),
-                InfoType::SystemStatus => layout.status(),
-            }
-        };
+        let topic = self.sender.layout.with(|layout| match info {
+            InfoType::Unspecified | InfoType::SessionInfo => layout.session_info(),
+            InfoType::SystemStatus => layout.status(),
+        });
         self.sender.ensure(&topic, 1)?;
-        let target = Target { topic: &topic, partition: None };
+        let target = Target { topic: &topic, partition: None, origin: Origin::NONE };
         self.sender.outbox.send(&[target], envelope.session_key.as_bytes(), packet, self.sender.timeout)
     }
 
@@ -221,6 +226,13 @@ impl PacketWriter {
     #[must_use]
     pub fn outcomes(&self) -> Vec<Outcome> {
         self.sender.outbox.outcomes()
+    }
+
+    /// The packets of all writers of the client that were given up since this was last asked or the last flush: each is
+    /// told once, here or there. [`PacketWriter::track`] need not be on.
+    #[must_use]
+    pub fn failures(&self) -> Vec<Outcome> {
+        self.sender.outbox.failures()
     }
 
     /// Packets without an outcome yet.

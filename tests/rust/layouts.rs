@@ -2,6 +2,7 @@
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use telewire::session::SessionChange;
 use telewire::stream::{Client, ClientOptions, LayoutChoice, ReadOptions};
 use telewire::topic::{LayoutKind, NamedStreamForm};
 
@@ -107,4 +108,20 @@ fn readers_create_no_topics() {
     read_all(&reader);
     assert_eq!(client.parameters_of("CarB", 1).unwrap_err().code(), "unknown_format");
     assert_eq!(topics_with(&domain), before);
+}
+
+#[test]
+fn a_watch_on_an_empty_cluster_finds_the_layout_that_the_first_writer_chose() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("embedded://{}", folder.path().join("data").display());
+    let watching = Client::connect(ClientOptions::new(url.clone())).unwrap();
+    let (sessions, formats) = (watching.watch_sessions().unwrap(), watching.watch_formats().unwrap());
+    let classic = ClientOptions { layout: LayoutChoice::Classic, ..ClientOptions::new(url) };
+    let client = Client::connect(classic).unwrap();
+    let info = client.create_session(&new_session("CarA", "FP1")).unwrap();
+    let id = client.event_format("CarA", "Pit:App").unwrap();
+    let change = sessions.next(DEADLINE).unwrap();
+    assert!(matches!(change, Some(SessionChange::Started(seen)) if seen.key == info.key));
+    assert_eq!(formats.next(DEADLINE).unwrap().map(|news| news.id), Some(id));
+    assert_eq!(watching.layout().kind, LayoutKind::Classic);
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use telewire::embedded::{Broker, BrokerOptions};
-use telewire::stream::{Batch, Client, ClientOptions, Fate, Item, ReadOptions, Reading};
+use telewire::stream::{Batch, Client, ClientOptions, Completion, Fate, Inactivity, Item, ReadOptions, Reading};
 
 use crate::support::*;
 
@@ -156,4 +156,69 @@ fn committing_a_groups_offsets_without_a_broker_ends_in_the_clients_time() {
     client.close(Duration::from_secs(1)).unwrap();
     drop((packets, group, client));
     assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+}
+
+/// Sessions of so many packets each, ended.
+fn history(client: &Client, sessions: usize, packets_each: usize) {
+    let packets = client.writer().unwrap();
+    for run in 0..sessions {
+        let info = client.create_session(&new_session("CarA", "FP1")).unwrap();
+        for i in 0..packets_each {
+            packets.write("CarA", "S", &info.key, &packet(&info.key, &format!("{run}/{i}"), false)).unwrap();
+        }
+        client.end_session(&info.key).unwrap();
+    }
+}
+
+#[test]
+fn an_outage_is_no_silence() {
+    const SILENCE: Duration = Duration::from_secs(2);
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(folder.path(), 0);
+    let port = port(&broker);
+    let client = Client::connect(ClientOptions::new(broker.address())).unwrap();
+    let info = client.create_session(&new_session("CarA", "FP1")).unwrap();
+    let options = ReadOptions { inactivity: Inactivity::After(SILENCE), ..by_key(&info.key) };
+    let reader = client.read(options).unwrap();
+    let begin = Instant::now();
+    while !matches!(reader.next_batch(10, Duration::from_millis(50)).unwrap(), Batch::Items(_)) {
+        assert!(begin.elapsed() < DEADLINE, "the session was not taken up");
+    }
+    drop(broker);
+    let away = Instant::now();
+    while away.elapsed() < SILENCE * 3 {
+        let batch = reader.next_batch(10, Duration::from_millis(50)).unwrap();
+        assert!(matches!(batch, Batch::Empty), "{batch:?}");
+    }
+    let broker = start(folder.path(), port);
+    // Now it answers, and nothing comes.
+    let items = read_all(&reader);
+    assert!(matches!(items[..], [Item::SessionCompleted { by: Completion::Inactivity, .. }]), "{items:?}");
+    client.close(DEADLINE).unwrap();
+    drop(broker);
+}
+
+#[test]
+fn closing_a_reader_calls_off_its_question_to_a_broker_that_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(folder.path(), 0);
+    let options = ClientOptions { timeout: Duration::from_secs(60), ..ClientOptions::new(broker.address()) };
+    let client = Client::connect(options).unwrap();
+    history(&client, 2, 30);
+    let reader = client.read(ReadOptions { buffer_packets: 10, reading: Reading::Historic, ..live() }).unwrap();
+    read_packets(&reader, 10);
+    drop(broker);
+    // The rest of the first session is in memory. Then the reader asks for the topics of the second.
+    let begin = Instant::now();
+    loop {
+        assert!(begin.elapsed() < DEADLINE, "the first session was not completed");
+        let Batch::Items(items) = reader.next_batch(10, Duration::from_millis(50)).unwrap() else { continue };
+        if items.iter().any(|item| matches!(item, Item::SessionCompleted { .. })) {
+            break;
+        }
+    }
+    let begin = Instant::now();
+    reader.close(Duration::from_secs(40));
+    assert!(begin.elapsed() < Duration::from_secs(10), "closing took {:?}", begin.elapsed());
+    client.close(Duration::from_secs(1)).unwrap();
 }

@@ -446,3 +446,132 @@ fn closing_the_client_ends_its_readers_and_refuses_everything_after() {
     assert_eq!(closed.code(), "closed");
     assert_eq!(client.close(Duration::from_secs(5)).unwrap().left, 0);
 }
+
+#[test]
+fn a_session_in_a_state_that_the_mode_does_not_read_is_left_alone() {
+    let domain = domain();
+    let client = connect(&domain);
+    let packets = client.writer().unwrap();
+    let begin = |identifier: &str| {
+        let info = client.create_session(&new_session("CarA", identifier)).unwrap();
+        packets.write("CarA", "", &info.key, &packet(&info.key, identifier, false)).unwrap();
+        info.key.clone()
+    };
+    let (ended, live) = (begin("ended"), begin("live"));
+    client.end_session(&ended).unwrap();
+    let reading = |key: &str, reading| client.read(ReadOptions { reading, ..by_key(key) }).unwrap();
+    for (key, mode) in [(&*ended, Reading::Live), (&*live, Reading::Historic), ("nobody", Reading::Historic)] {
+        assert_eq!(read_all(&reading(key, mode)).len(), 0, "{key} {mode:?}");
+    }
+    // The other ways round they are read, also by both.
+    for (key, mode) in [(&*ended, Reading::Historic), (&*ended, Reading::Both)] {
+        assert_eq!(texts(read_all(&reading(key, mode))), [(String::new(), "ended".to_string())]);
+    }
+    let readers = [reading(&live, Reading::Live), reading(&live, Reading::Both)];
+    client.end_session(&live).unwrap();
+    for reader in readers {
+        assert_eq!(texts(read_all(&reader)), [(String::new(), "live".to_string())]);
+    }
+}
+
+#[test]
+fn both_waits_for_a_session_that_does_not_exist_yet() {
+    let domain = domain();
+    let client = connect(&domain);
+    let key = telewire::session::new_session_key();
+    let reader = client.read(ReadOptions { reading: Reading::Both, ..by_key(&key) }).unwrap();
+    let layout = client.layout();
+    let record = telewire::session::new_session_packet(&key, &new_session("CarA", "x"), &Default::default(), &layout);
+    let packets = client.writer().unwrap();
+    packets.write_info(&record, telewire::stream::InfoType::SessionInfo).unwrap();
+    packets.write("CarA", "", &key, &packet(&key, "x", false)).unwrap();
+    packets.flush(DEADLINE).unwrap().complete(DEADLINE).unwrap();
+    client.end_session(&key).unwrap();
+    assert_eq!(texts(read_all(&reader)), [(String::new(), "x".to_string())]);
+}
+
+#[test]
+fn a_listed_stream_that_does_not_exist_is_waited_for_and_names_are_exact() {
+    let domain = domain();
+    let client = connect(&domain);
+    let info = client.create_session(&new_session("CarA", "FP1")).unwrap();
+    let options = ReadOptions { streams: vec!["Late".into()], exclude_main: true, ..by_key(&info.key) };
+    let reader = client.read(options).unwrap();
+    let packets = client.writer().unwrap();
+    for stream in ["", "late", "Latest", "Late"] {
+        packets.write("CarA", stream, &info.key, &packet(&info.key, stream, true)).unwrap();
+    }
+    client.end_session(&info.key).unwrap();
+    assert_eq!(texts(read_all(&reader)), [("Late".to_string(), "Late".to_string())]);
+}
+
+#[test]
+fn associations_that_are_there_when_a_session_is_taken_up_are_told_from_both_sides() {
+    let client = connect(&domain());
+    let virtual_car = client.create_session(&new_session("CarV", "Virtual")).unwrap();
+    let mut new = new_session("CarA", "FP1");
+    new.associates = vec![virtual_car.key.clone(), "nobody".into()];
+    let main = client.create_session(&new).unwrap();
+    for key in [&main.key, &virtual_car.key] {
+        client.end_session(key).unwrap();
+        let items = read_all(&client.read(by_key(key)).unwrap());
+        let told: Vec<(&str, &str)> = items
+            .iter()
+            .filter_map(|item| match item {
+                Item::Associated { main, associate } => Some((main.key.as_str(), associate.key.as_str())),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(told, [(main.key.as_str(), virtual_car.key.as_str())]);
+        assert!(matches!(items.first(), Some(Item::SessionStarted(info)) if info.key == *key));
+    }
+}
+
+#[test]
+fn silence_does_not_count_while_whoever_takes_the_packets_is_busy_with_them() {
+    const SILENCE: Duration = Duration::from_secs(2);
+    let domain = domain();
+    let client = connect(&domain);
+    let info = client.create_session(&new_session("CarA", "FP1")).unwrap();
+    let packets = client.writer().unwrap();
+    let write = |content: &str| {
+        packets.write("CarA", "", &info.key, &packet(&info.key, content, false)).unwrap();
+        packets.flush(DEADLINE).unwrap().complete(DEADLINE).unwrap();
+    };
+    write("a");
+    let options = ReadOptions { inactivity: Inactivity::After(SILENCE), ..by_key(&info.key) };
+    let busy = client.read(options.clone()).unwrap();
+    let away = client.read(ReadOptions { buffer_packets: 1, ..options }).unwrap();
+    assert_eq!(text(&read_packets(&busy, 1)[0]).1, "a");
+    // One reader's taker works on what it got; from the other one nobody takes anything, and its queue is full.
+    std::thread::sleep(SILENCE * 2);
+    write("b");
+    assert_eq!(text(&read_packets(&busy, 1)[0]).1, "b");
+    for (reader, expected) in [(away, vec!["a", "b"]), (busy, vec![])] {
+        // Now somebody waits, and nothing comes.
+        let items = read_all(&reader);
+        assert!(matches!(items.last(), Some(Item::SessionCompleted { by: Completion::Inactivity, .. })), "{items:?}");
+        let found: Vec<String> = texts(items).into_iter().map(|(_, text)| text).collect();
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn without_limits_everything_waits_to_be_taken() {
+    let client = connect(&domain());
+    let info = client.create_session(&new_session("CarA", "FP1")).unwrap();
+    let packets = client.writer().unwrap();
+    for i in 0..6_000 {
+        packets.write("CarA", "", &info.key, &packet(&info.key, &i.to_string(), false)).unwrap();
+    }
+    client.end_session(&info.key).unwrap();
+    let reader = client.read(ReadOptions { buffer_bytes: 0, ..by_key(&info.key) }).unwrap();
+    let begin = Instant::now();
+    while reader.queued() < 6_000 {
+        assert!(begin.elapsed() < DEADLINE, "{} packets wait", reader.queued());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let few = client.read(ReadOptions { buffer_bytes: 0, buffer_packets: 10, ..by_key(&info.key) }).unwrap();
+    assert_eq!(texts(read_all(&few)).len(), 6_000);
+    assert_eq!(texts(read_all(&reader)).len(), 6_000);
+}

@@ -222,3 +222,164 @@ fn conformance_12_records_of_foreign_producers_are_read_without_error() {
     assert_eq!(payloads, [packet(&info.key, "ours", false), foreign, b"\xff\xff\xff".to_vec()]);
     assert_eq!(reader.counts().undecodable, 1);
 }
+
+/// A change in short: what happened, the session's identifier, and the other one's.
+fn told(change: &SessionChange) -> String {
+    match change {
+        SessionChange::Started(info) => {
+            format!("started {}{}", info.identifier, if info.ended { " ended?" } else { "" })
+        }
+        SessionChange::Updated(info) => format!("updated {}", info.identifier),
+        SessionChange::Ended(info) => format!("ended {}{}", info.identifier, if info.ended { "" } else { " live?" }),
+        SessionChange::Associated { main, associate } => {
+            format!("associated {} {}", main.identifier, associate.identifier)
+        }
+    }
+}
+
+fn with_associates(identifier: &str, associates: &[&str]) -> telewire::session::NewSession {
+    let associates = associates.iter().map(|key| (*key).to_string()).collect();
+    telewire::session::NewSession { associates, ..new_session("CarA", identifier) }
+}
+
+#[test]
+fn changes_of_sessions_are_told_from_now_on_in_order_and_once() {
+    let domain = domain();
+    let (client, other) = (connect(&domain), connect(&domain));
+    let old = client.create_session(&new_session("CarA", "Old")).unwrap();
+    let ended = client.create_session(&with_associates("Ended", &[&old.key])).unwrap();
+    client.end_session(&ended.key).unwrap();
+
+    let (own, foreign) = (client.watch_sessions().unwrap(), other.watch_sessions().unwrap());
+    let later = telewire::session::new_session_key();
+    // Deferred until the other session is seen: in the record of creation, and when the main session has ended.
+    let new = client.create_session(&with_associates("New", &[&old.key, &ended.key, &later])).unwrap();
+    client.add_associate(&ended.key, &later).unwrap();
+    // Nothing of this changes anything.
+    let before = client.writer().unwrap().counts().written;
+    client.update_identifier(&new.key, "").unwrap();
+    client.update_identifier(&new.key, "New").unwrap();
+    client.update_details(&new.key, BTreeMap::new()).unwrap();
+    client.add_associate(&new.key, &old.key).unwrap();
+    client.end_session(&ended.key).unwrap();
+    assert_eq!(client.writer().unwrap().counts().written, before, "what changes nothing is not written");
+
+    client.update_details(&new.key, BTreeMap::from([("Tyres".to_string(), "soft".to_string())])).unwrap();
+    client.end_session(&new.key).unwrap();
+    let packets = client.writer().unwrap();
+    let record = telewire::session::new_session_packet(
+        &later,
+        &new_session("CarA", "Later"),
+        &telewire::session::Offsets::default(),
+        &client.layout(),
+    );
+    packets.write_info(&record, telewire::stream::InfoType::SessionInfo).unwrap();
+    packets.flush(DEADLINE).unwrap().complete(DEADLINE).unwrap();
+    client.session(&later).unwrap();
+    client.update_identifier(&old.key, "Last").unwrap();
+
+    let expected = [
+        "started New",
+        "associated New Old",
+        "associated New Ended",
+        "updated Ended",
+        "updated New",
+        "ended New",
+        "started Later",
+        "associated New Later",
+        "associated Ended Later",
+        "updated Last",
+    ];
+    for watch in [&own, &foreign] {
+        let found: Vec<String> = expected.iter().map(|_| told(&next(watch))).collect();
+        assert_eq!(found, expected);
+        assert_eq!(watch.next(Duration::from_millis(200)).unwrap(), None);
+    }
+}
+
+#[test]
+fn a_session_that_began_and_ended_between_two_looks_is_told_as_started_and_ended() {
+    let client = connect(&domain());
+    let watch = client.watch_sessions().unwrap();
+    let packets = client.writer().unwrap();
+    let (key, layout) = (telewire::session::new_session_key(), client.layout());
+    let nothing = telewire::session::Offsets::default();
+    for record in [
+        telewire::session::end_of_session_packet(&key, "CarA", &nothing, 7, &layout),
+        telewire::session::new_session_packet(&key, &new_session("CarA", "Short"), &nothing, &layout),
+    ] {
+        packets.write_info(&record, telewire::stream::InfoType::SessionInfo).unwrap();
+    }
+    assert_eq!([told(&next(&watch)), told(&next(&watch))], ["started Short", "ended Short"]);
+    assert_eq!(watch.next(Duration::from_millis(200)).unwrap(), None);
+}
+
+#[test]
+fn a_closed_watch_is_an_error_and_other_watches_go_on() {
+    let client = connect(&domain());
+    let (closed, open) = (client.watch_sessions().unwrap(), client.watch_sessions().unwrap());
+    closed.close();
+    client.create_session(&new_session("CarA", "FP1")).unwrap();
+    assert_eq!(closed.next(DEADLINE).unwrap_err(), Error::Closed("the watch of sessions".into()));
+    assert_eq!(told(&next(&open)), "started FP1");
+}
+
+#[test]
+fn a_data_source_that_appears_later_has_its_formats_told() {
+    use telewire::format::{FormatKind, definition_packet};
+    let domain = domain();
+    let client = connect(&domain);
+    let foreign = connect(&domain).writer().unwrap();
+    let define = |source: &str, id: u64, names: &[&str]| {
+        foreign.write(source, "", "", &definition_packet(FormatKind::Parameters, id, names)).unwrap();
+        foreign.flush(DEADLINE).unwrap().complete(DEADLINE).unwrap();
+    };
+    define("CarA", 1, &["a:App"]);
+    let watch = client.watch_formats().unwrap();
+    let next = || {
+        let begin = Instant::now();
+        loop {
+            assert!(begin.elapsed() < DEADLINE, "no format came");
+            if let Some(news) = watch.next(Duration::from_millis(100)).unwrap() {
+                return (news.data_source.to_string(), news.id, news.format.identifiers, news.format.ids);
+            }
+        }
+    };
+    define("CarB", 5, &["b:App"]);
+    assert_eq!(next(), ("CarB".to_string(), 5, vec!["b:App".to_string()], vec![5]));
+    // The same again is no news, another id is; and a list that was there before the watch began has one more.
+    define("CarB", 5, &["b:App"]);
+    define("CarA", 1, &["a:App"]);
+    define("CarA", 2, &["a:App"]);
+    assert_eq!(next(), ("CarA".to_string(), 2, vec!["a:App".to_string()], vec![1, 2]));
+    watch.close();
+    assert!(matches!(watch.next(DEADLINE), Err(Error::Closed(_))));
+}
+
+#[test]
+fn a_topic_that_was_deleted_is_said_to_be_missing() {
+    use rdkafka::admin::{AdminClient, AdminOptions};
+    let domain = domain();
+    let client = connect(&domain);
+    client.parameter_format("CarA", &["a:App"]).unwrap();
+    let other = connect(&domain);
+    let admin: AdminClient<rdkafka::client::DefaultClientContext> =
+        rdkafka::ClientConfig::new().set("bootstrap.servers", brokers()).create().unwrap();
+    let topic = format!("{domain}.Essential.CarA");
+    let deleted = futures_executor::block_on(admin.delete_topics(&[&topic], &AdminOptions::new())).unwrap();
+    assert!(deleted[0].is_ok(), "{deleted:?}");
+    let begin = Instant::now();
+    match other.formats("CarA") {
+        // A client that has not listed it yet.
+        Ok(formats) => assert!(formats.is_empty()),
+        Err(error) => assert!(error.to_string().contains("does not exist"), "{error}"),
+    }
+    let error = loop {
+        match client.formats("CarA") {
+            Ok(_) => assert!(begin.elapsed() < DEADLINE, "nobody said that the topic is missing"),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(&error, Error::Kafka { code, .. } if code == "UnknownTopicOrPartition"), "{error}");
+    assert!(error.to_string().contains(&topic) && error.to_string().contains("does not exist"), "{error}");
+}

@@ -1,10 +1,10 @@
 //! Writers: the protocol's order, one outcome per packet, refusals.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use telewire::Error;
 use telewire::packet::{PacketType, SampleFormat, Values, decode_samples};
-use telewire::stream::{Fate, Marker};
+use telewire::stream::{Client, ClientOptions, Fate, Marker};
 
 use crate::support::*;
 
@@ -249,7 +249,7 @@ fn a_broker_that_is_not_there_is_said_within_the_time() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
-    let begin = std::time::Instant::now();
+    let begin = Instant::now();
     let options = telewire::stream::ClientOptions {
         timeout: Duration::from_secs(1),
         ..telewire::stream::ClientOptions::new(&address)
@@ -258,4 +258,53 @@ fn a_broker_that_is_not_there_is_said_within_the_time() {
     assert!(begin.elapsed() < Duration::from_secs(5));
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");
     assert!(error.to_string().contains(&address) && error.to_string().contains("refused"), "{error}");
+}
+
+#[test]
+fn connecting_has_a_limit_of_its_own() {
+    let options = ClientOptions {
+        timeout: Duration::from_secs(300),
+        connect_timeout: Some(Duration::from_secs(1)),
+        ..ClientOptions::new("127.0.0.1:1")
+    };
+    let error = Client::connect(options).unwrap_err();
+    assert!(matches!(&error, Error::Unreachable { waited, .. } if *waited == Duration::from_secs(1)), "{error}");
+}
+
+#[test]
+fn an_end_that_is_tried_again_is_written_once_and_asking_for_it_never_waits() {
+    let domain = domain();
+    let info = connect(&domain).create_session(&new_session("CarA", "FP1")).unwrap();
+    // Packets linger for a minute, so that no end can be delivered in time.
+    let client = Client::connect(ClientOptions {
+        timeout: Duration::from_secs(1),
+        producer: [("linger.ms".to_string(), "60000".to_string())].into(),
+        ..options(&domain)
+    })
+    .unwrap();
+    let session = client.resume_session(&info.key).unwrap();
+    session.stream("S").unwrap();
+    let written = || client.writer().unwrap().counts().written;
+    let end = || {
+        let error = session.end(None).unwrap_err();
+        assert!(matches!(error, Error::FlushTimeout { .. }), "{error}");
+        written()
+    };
+    let first = end();
+    std::thread::scope(|scope| {
+        let ending = scope.spawn(end);
+        let mut longest = Duration::ZERO;
+        while !ending.is_finished() {
+            let begin = Instant::now();
+            assert!(!session.is_ended());
+            longest = longest.max(begin.elapsed());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(longest < Duration::from_millis(700), "asking took {longest:?}");
+        assert_eq!(ending.join().unwrap(), first, "nothing new was written");
+    });
+    // What comes after the end needs another one: on both streams, beside the packet itself.
+    session.coverage_cursor(7).unwrap();
+    assert_eq!(end(), first + 1 + 4);
+    client.close(Duration::from_millis(100)).unwrap();
 }

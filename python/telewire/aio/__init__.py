@@ -14,6 +14,6 @@ an await leaves nothing behind and loses no packet. It works on any loop that as
 from telewire.aio.client import Client, connect
 from telewire.aio.reader import Reader
 from telewire.aio.session import Session, Stream
-from telewire.aio.session_watch import SessionWatch
+from telewire.aio.watches import FormatWatch, SessionWatch
 
-__all__ = ["Client", "Reader", "Session", "SessionWatch", "Stream", "connect"]
+__all__ = ["Client", "FormatWatch", "Reader", "Session", "SessionWatch", "Stream", "connect"]

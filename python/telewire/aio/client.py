@@ -12,12 +12,13 @@ from telewire import client as blocking
 from telewire.aio.opening import Opening
 from telewire.aio.reader import Reader
 from telewire.aio.session import Session
-from telewire.aio.session_watch import SessionWatch
 from telewire.aio.threads import run
+from telewire.aio.watches import FormatWatch, SessionWatch
 
 if TYPE_CHECKING:
     from telewire.aio.options import ConnectOptions, EssentialsOptions, ReadOptions, SessionOptions
-    from telewire.client import DataFormat, Layout
+    from telewire.client import Layout
+    from telewire.formats import DataFormat
     from telewire.packet_writer import Flushed, PacketWriter
     from telewire.session_info import SessionInfo
 
@@ -73,6 +74,10 @@ class Client:
 
         return Opening(make)
 
+    async def register_session(self, data_source: str, **options: Unpack[SessionOptions]) -> SessionInfo:
+        """Create a session's record and nothing else; see `telewire.Client.register_session`."""
+        return await run(lambda: self._client.register_session(data_source, **options))
+
     def resume_session(self, key: str) -> Opening[Session]:
         """Take up a live session again: enter or await it."""
 
@@ -99,6 +104,10 @@ class Client:
     def watch_sessions(self) -> SessionWatch:
         """Follow what happens to sessions; begins when it is entered or iterated."""
         return SessionWatch(self._client.watch_sessions)
+
+    def watch_formats(self) -> FormatWatch:
+        """Follow the data formats that become known; begins when it is entered or iterated."""
+        return FormatWatch(self._client.watch_formats)
 
     async def end_session(self, key: str) -> SessionInfo:
         """End any session."""

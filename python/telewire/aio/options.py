@@ -25,6 +25,8 @@ class ConnectOptions(TypedDict, total=False):
     consumer: Mapping[str, object] | None
     kafka: Mapping[str, object] | None
     timeout_s: float | None
+    connect_timeout_s: float | None
+    quiet_s: float | None
     on_outage: Literal["fail", "wait"] | None
     config: str | os.PathLike[str] | Config | None
 
@@ -47,6 +49,8 @@ class EssentialsOptions(TypedDict, total=False):
     data_source: str | None
     mode: Literal["live", "historic", "both"] | None
     inactivity_s: float | Literal["default"] | None
+    buffer_bytes: int
+    buffer_packets: int
     on_undecodable: Literal["raise", "skip", "keep"]
 
 
@@ -60,5 +64,3 @@ class ReadOptions(EssentialsOptions, total=False):
     start: Literal["beginning", "edge"]
     since: datetime | int | None
     group_id: str
-    buffer_bytes: int
-    buffer_packets: int

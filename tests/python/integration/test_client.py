@@ -9,10 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 import telewire
 from processes import python_process, run_python, wait_until
 from telewire import Client, Status, aio
+from telewire.protos import open_data_pb2 as protos
 
 T0 = 1_763_000_000_000_000_000
 PARAMETERS: Sequence[telewire.Parameter | telewire.EventDefinition] = [
@@ -362,6 +365,21 @@ def test_essentials_are_read_apart(client: Client) -> None:
     assert "My.Type" not in types
 
 
+def test_a_bounded_buffer_of_essentials_pauses_fetching_and_drops_nothing(client: Client) -> None:
+    with client.create_session("CarA") as session:
+        for lap in range(200):
+            session.lap(f"Lap {lap}", T0 + lap)
+    with client.read_essentials(session.key, buffer_packets=5) as reader:
+        deadline = time.monotonic() + 0.5
+        most = 0
+        while time.monotonic() < deadline:
+            most = max(most, reader.queued)
+        labels = {getattr(packet.message, "label", "") for packet in reader if packet.type == "Marker"}
+    # The session's and the stream's begin are queued beside the packets.
+    assert 0 < most <= 7
+    assert labels == {f"Lap {lap}" for lap in range(200)}
+
+
 def test_batches_are_the_same_packets(client: Client) -> None:
     with client.create_session("CarA") as session:
         stream = session.stream("Chassis")
@@ -415,12 +433,10 @@ def test_a_group_goes_on_where_the_last_reader_handled_a_packet(broker: str, dom
 
 
 def test_packets_written_one_by_one_have_outcomes(client: Client) -> None:
-    from telewire.protos import open_data_pb2
-
     info = client.create_session("CarA").info
     writer = client.packet_writer()
     writer.track()
-    packet = open_data_pb2.Packet(type="My.Type", session_key=info.key, content=b"x")
+    packet = protos.Packet(type="My.Type", session_key=info.key, content=b"x")
     tickets = [writer.write("CarA", "Chassis", info.key, given) for given in (packet, packet.SerializeToString())]
     flushed = writer.flush()
     assert flushed
@@ -542,3 +558,187 @@ def test_a_session_nobody_has_written_yet_is_waited_for(client: Client) -> None:
     with client.read(session.key) as reader:
         wait_until(lambda: reader.next(timeout_s=0.1) is None and reader.done, 20, "the end of an ended session")
     assert time.monotonic() - begin < 20
+
+
+def next_format(watch: telewire.FormatWatch) -> telewire.FormatChange:
+    change = watch.next(30)
+    assert change is not None, "no format came"
+    return change
+
+
+def test_a_registered_session_is_a_record_and_nothing_else(client: Client) -> None:
+    other = client.register_session("CarA", identifier="Virtual")
+    info = client.register_session(
+        "CarA",
+        identifier="FP1",
+        type="",
+        version=4,
+        utc_offset=timedelta(hours=-3, minutes=-30),
+        details={"Driver": "A. Test"},
+        associates=[other.key, "not there yet"],
+        created=T0,
+    )
+    assert info == client.session(info.key)
+    assert (info.data_source, info.identifier, info.type, info.version) == ("CarA", "FP1", "Session", 4)
+    assert (info.utc_offset, info.details, info.created_ns) == (timedelta(hours=-3.5), {"Driver": "A. Test"}, T0)
+    assert (info.associates, info.live) == ((other.key, "not there yet"), True)
+    assert client.packet_writer().counts.written == 2, "two records, and no packet on any stream"
+    assert client.streams("CarA") == []
+    ended = client.end_session(info.key)
+    assert not ended.live
+    assert packets_of(client, info.key) == []
+
+
+def test_new_formats_of_all_data_sources_are_told_once(broker: str, domain: str) -> None:
+    with telewire.connect(broker, domain=domain) as client, telewire.connect(broker, domain=domain) as other:
+        old = client.parameter_format("CarA", ["vCar:Chassis"])
+        with client.watch_formats() as watch:
+            assert client.parameter_format("CarA", ["vCar:Chassis"]) == old
+            own = client.parameter_format("CarA", ["gLat:Chassis", "gLong:Chassis"])
+            change = next_format(watch)
+            assert (change.data_source, change.id, change.is_new) == ("CarA", own, True)
+            assert change.format == telewire.DataFormat((own,), "parameters", ("gLat:Chassis", "gLong:Chassis"))
+            # Of another client, in a data source that did not exist when the watch began.
+            foreign = other.event_format("CarB", "Pit:Chassis")
+            change = next_format(watch)
+            assert (change.data_source, change.format.kind, change.id) == ("CarB", "event", foreign)
+            # A further number for what is known, and then the same record once more.
+            with other.create_session("CarA") as session:
+                for number in (77, 77, 78):
+                    session.stream("").packet(
+                        "DataFormatDefinition",
+                        protos.DataFormatDefinitionPacket(
+                            type=protos.DATA_FORMAT_TYPE_PARAMETER,
+                            identifier=number,
+                            parameter_identifiers=protos.ParameterList(parameter_identifiers=["vCar:Chassis"]),
+                        ),
+                        essential=True,
+                    )
+                session.flush()
+            changes = [next_format(watch), next_format(watch)]
+            assert [(change.id, change.is_new) for change in changes] == [(77, False), (78, False)]
+            assert changes[-1].format == telewire.DataFormat((old, 77, 78), "parameters", ("vCar:Chassis",))
+            assert watch.next(0.2) is None
+        assert watch.closed
+        assert watch.next(30) is None
+
+
+@pytest.mark.asyncio
+async def test_asyncio_registers_sessions_and_watches_formats(broker: str, domain: str) -> None:
+    async with aio.connect(broker, domain=domain) as client:
+        info = await client.register_session("CarA", identifier="FP1")
+        assert (await client.session(info.key)).identifier == "FP1"
+        async with client.watch_formats() as watch:
+            number = await client.event_format("CarA", "Pit:Chassis")
+            async for change in watch:
+                assert change.id == number
+                break
+
+
+def test_packets_and_events_are_fetched_with_a_limit_for_the_wait(client: Client) -> None:
+    other = client.register_session("CarA", identifier="Virtual")
+    info = client.register_session("CarA", identifier="FP1", associates=[other.key])
+    writer = client.packet_writer()
+    with client.read(info.key) as reader:
+        items: list[telewire.Packet | telewire.ReaderEvent] = []
+
+        def fetch() -> bool:
+            more = reader.fetch_items(10, 0.05)
+            items.extend(more or [])
+            return more is None
+
+        wait_until(lambda: fetch() or len(items) >= 2, 30, "the session's start")
+        assert reader.fetch_items(10, 0.05) == []
+        writer.write("CarA", "", info.key, protos.Packet(type="Test", session_key=info.key))
+        client.end_session(info.key)
+        wait_until(fetch, 30, "the reader's end")
+    kinds = [item.type if isinstance(item, telewire.Packet) else item.kind for item in items]
+    assert kinds == [
+        "session_started",
+        "associated",
+        "stream_started",
+        "Test",
+        "stream_completed",
+        "session_completed",
+    ]
+    associated = items[1]
+    assert isinstance(associated, telewire.ReaderEvent)
+    assert (associated.associate, associated.associate_session) == (other.key, other)
+    assert associated.session is not None
+    assert associated.session.key == info.key
+
+
+def test_a_change_of_association_names_both_sessions(client: Client) -> None:
+    with client.watch_sessions() as watch:
+        main = client.register_session("CarA", associates=["later"])
+        other = client.register_session("CarA")
+        client.add_associate(main.key, other.key)
+        changes = [watch.next(30) for _ in range(4)]
+    assert [change and change.kind for change in changes] == ["started", "started", "updated", "associated"]
+    last = changes[-1]
+    assert last is not None
+    assert (last.session.key, last.associate, last.associate_session) == (main.key, other.key, other)
+
+
+def test_the_end_is_recorded_after_the_quiet_time(broker: str, domain: str) -> None:
+    with telewire.connect(broker, domain=domain, quiet_s=0.5) as client:
+        info = client.register_session("CarA")
+        begin = time.monotonic()
+        client.end_session(info.key)
+        assert time.monotonic() - begin >= 0.5
+
+
+def test_failed_packets_are_told_once_with_what_they_were_written_for(kafka: str, domain: str) -> None:
+    # The topic's own limit is below the producer's: Kafka refuses the packet, and nothing was tracked.
+    admin = AdminClient({"bootstrap.servers": kafka})
+    topic = NewTopic(f"{domain}.Data.CarA.S", 1, 1, config={"max.message.bytes": "1000"})
+    for future in admin.create_topics([topic]).values():
+        future.result(30)
+    noise = protos.Packet(type="Noise", session_key="k1", content=np.random.default_rng(7).bytes(5_000))
+    with telewire.connect(kafka, domain=domain, producer={"linger.ms": 0}) as client:
+        writer = client.packet_writer()
+        assert writer.failures() == []
+        failures: list[telewire.Outcome] = []
+        for essential in (False, True):
+            noise.is_essential = essential
+            ticket = writer.write("CarA", "S", "k1", noise)
+
+            def told() -> bool:
+                failures.extend(writer.failures())
+                return bool(failures)
+
+            wait_until(told, 30, "the failure")
+            (failure,) = failures
+            assert (failure.ticket, failure.fate) == (ticket, "not_persisted")
+            assert (failure.data_source, failure.stream, failure.session_key) == ("CarA", "S", "k1")
+            assert (failure.topic, failure.payload) == (f"{domain}.Data.CarA.S", noise.SerializeToString())
+            assert failure.error
+            failures.clear()
+        assert writer.failures() == []
+        assert writer.flush().failed == (), "told once"
+
+
+def test_tracked_outcomes_name_what_was_written(client: Client) -> None:
+    writer = client.packet_writer()
+    writer.track()
+    ticket = writer.write("CarA", "Chassis", "k1", protos.Packet(type="Test", session_key="k1", is_essential=True))
+    info = writer.write_info(protos.Packet(type="SystemStatus", session_key="k2"), "system_status")
+    writer.flush()
+    outcomes = {outcome.ticket: outcome for outcome in writer.outcomes()}
+    found = outcomes[ticket]
+    assert (found.data_source, found.stream, found.session_key) == ("CarA", "Chassis", "k1")
+    found = outcomes[info]
+    assert (found.data_source, found.stream, found.session_key) == ("", "", "k2")
+
+
+def test_a_session_whose_packets_are_still_under_way_is_not_ended(client: Client, broker: str, domain: str) -> None:
+    info = client.register_session("CarA")
+    # Packets linger for a minute, and nobody waits that long.
+    slow = telewire.connect(broker, domain=domain, timeout_s=1, producer={"linger.ms": 60_000})
+    for _ in range(3):
+        slow.packet_writer().write("CarA", "", info.key, protos.Packet(type="Test", session_key=info.key))
+    with pytest.raises(telewire.TimeoutError, match="3 packets not delivered within 1 s") as caught:
+        slow.end_session(info.key)
+    assert (caught.value.code, caught.value.left) == ("flush_timeout", 3)
+    assert client.session(info.key).live
+    slow.close(0.1)

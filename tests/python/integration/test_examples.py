@@ -13,6 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[3]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 EXPECTED = {
+    "drop_in.py": [r"Sin:Chassis: 1000 samples, mean 0\.029138"],
+    "drop_in_moved.py": [r"Sin:Chassis: 1000 samples, mean 0\.029138"],
     "notebook.py": [r"1000 samples, travel ±20\.0 mm, force ±900 N", r"'Damper sweep' ended"],
     "packet_writer.py": [r"\d+ packets are on the broker", r"rpm \[9000\.0, 9500\.0, 10000\.0\]", r"pit board .*P1"],
     "read_history.py": [r"vCar:Chassis: 600 samples", r"gLat:Chassis: 150 samples", r"'Monza FP1' ended"],

@@ -62,6 +62,9 @@ def test_a_file_in_the_working_folder_is_found_and_a_named_one_wins(tmp_path: Pa
         ("layout = 'domian'", "auto, classic, domain"),
         ("timeout_s = 'soon'", "number of seconds"),
         ("timeout_s = 0", "positive"),
+        ("connect_timeout_s = 0", "connect_timeout_s must be a positive"),
+        ("connect_timeout_s = 'soon'", "number of seconds"),
+        ("quiet_s = -1", "quiet_s must be a number of seconds from 0"),
         ("brokers = ''", "embedded://"),
         ("brokers = 7", "must be text"),
         ("security = 'tls'", "table"),
@@ -80,6 +83,14 @@ def test_a_mistake_in_a_file_is_named_with_the_file(tmp_path: Path, text: str, s
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.toml"):
         Config.load(tmp_path / "absent.toml", environment={})
+
+
+def test_durations_come_from_every_source(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.toml", "connect_timeout_s = 3\nquiet_s = 2\n")
+    config = Config.load(file, environment={"TELEWIRE_CONNECT_TIMEOUT_S": "1.5"}, quiet_s=0.25)
+    assert (config.connect_timeout_s, config.quiet_s, config.timeout_s) == (1.5, 0.25, 10)
+    defaults = Config.load(environment={})
+    assert (defaults.connect_timeout_s, defaults.quiet_s) == (None, 0)
 
 
 def test_partition_mappings_come_from_the_environment() -> None:

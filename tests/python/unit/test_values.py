@@ -36,7 +36,7 @@ def test_errors_cross_processes() -> None:
         KafkaError("m", code="unreachable", kafka_code="X", retriable=True),
         DecodeError("m", topic="t", partition=1, offset=2, data=b"d"),
         telewire.StorageError("m"),
-        telewire.TimeoutError("m"),
+        telewire.TimeoutError("m", code="flush_timeout", left=3),
     ):
         found = pickle.loads(pickle.dumps(error))
         assert type(found) is type(error)

@@ -6,6 +6,8 @@ import threading
 import traceback
 from typing import TYPE_CHECKING
 
+from ma_dataplatforms_streaming_support_library.core.base.guarded_logger import GuardedLogger
+
 if TYPE_CHECKING:
     from ma_dataplatforms_streaming_support_library.core.base.logger import ILogger
 
@@ -17,12 +19,12 @@ class CallbackErrors:
 
     Args:
         service: Names the service in the log.
-        logger: Anything with the methods of `ILogger`; what it raises itself is ignored.
+        logger: Where they are logged.
     """
 
     def __init__(self, service: str, logger: ILogger) -> None:
         self._service = service
-        self._logger = logger
+        self._logger = GuardedLogger.of(logger)
         self._count = 0
         self._lock = threading.Lock()
 
@@ -36,7 +38,4 @@ class CallbackErrors:
         with self._lock:
             self._count += 1
         trace = "".join(traceback.format_exception(error)).rstrip()
-        try:
-            self._logger.error(f"{self._service}: {what} raised {type(error).__name__}: {error}\n{trace}")
-        except Exception:  # noqa: BLE001, S110 - a logger that fails has nowhere to be reported
-            pass
+        self._logger.error(f"{self._service}: {what} raised {type(error).__name__}: {error}\n{trace}")

@@ -1,8 +1,8 @@
 """The one thread of a service on which its events and handlers are called, one at a time and in order.
 
 A dispatcher runs a *pump*: a function of the service that takes what arrived and delivers it through `Dispatcher.call`.
-The thread is a daemon, so that it never keeps the interpreter alive. A callback that raises is reported and does not end
-the pump; a callback that does not return in time is abandoned: after that nothing more is delivered.
+The thread is a daemon, so that it never keeps the interpreter alive. A callback that raises is reported and does not
+end the pump; a callback that does not return in time is abandoned: after that nothing more is delivered.
 """
 
 from __future__ import annotations

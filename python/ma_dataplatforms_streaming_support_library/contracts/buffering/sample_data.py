@@ -1,0 +1,103 @@
+"""Samples of one parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ma_dataplatforms_streaming_support_library.contracts.buffering.i_sample_data import ISampleData
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ma_dataplatforms_streaming_support_library.contracts.buffering.timestamp_value import TimestampValue
+
+__all__ = ["SampleData"]
+
+
+class SampleData(ISampleData):
+    """Samples of one parameter within a slide of time."""
+
+    __slots__ = ("_data_source", "_end_time", "_identifier", "_session_key", "_start_time", "_values")
+
+    def __init__(
+        self,
+        data_source: str,
+        session_key: str,
+        identifier: str,
+        start_time: int,
+        end_time: int,
+        values: Sequence[TimestampValue],
+    ) -> None:
+        """Keep samples, which are in order of time."""
+        self._data_source = data_source
+        self._session_key = session_key
+        self._identifier = identifier
+        self._start_time = start_time
+        self._end_time = end_time
+        self._values = values
+
+    @property
+    def data_source(self) -> str:
+        """Who produced them."""
+        return self._data_source
+
+    @property
+    def session_key(self) -> str:
+        """The session they belong to."""
+        return self._session_key
+
+    @property
+    def identifier(self) -> str:
+        """The parameter, event or error; ``Marker`` or ``CAN`` for those; empty for start and end."""
+        return self._identifier
+
+    @property
+    def parameter_identifier(self) -> str:
+        """The same as `identifier`."""
+        return self._identifier
+
+    @property
+    def start_time(self) -> int:
+        """Beginning of the slide, ns since the Unix epoch."""
+        return self._start_time
+
+    @property
+    def end_time(self) -> int:
+        """End of the slide, exclusive, ns since the Unix epoch."""
+        return self._end_time
+
+    @property
+    def values(self) -> Sequence[TimestampValue]:
+        """The values by time."""
+        return self._values
+
+    @property
+    def timestamps(self) -> NDArray[np.uint64]:
+        """Times of the values in ns since the Unix epoch, shape (n,), uint64."""
+        import numpy as np
+
+        return np.array([value.timestamp for value in self.values], dtype=np.uint64)
+
+    @property
+    def samples(self) -> NDArray[np.float64]:
+        """The values as doubles, shape (n,); NaN for everything that is no number."""
+        import numpy as np
+
+        numbers = (value.cast(float) for value in self.values)
+        return np.array([np.nan if number is None else number for number in numbers], dtype=np.float64)
+
+    @property
+    def statuses(self) -> NDArray[np.uint8]:
+        """`ValueStatus` of the values as numbers, shape (n,), uint8."""
+        import numpy as np
+
+        return np.array([value.status for value in self.values], dtype=np.uint8)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(data_source={self._data_source!r}, session_key={self._session_key!r}, "
+            f"identifier={self._identifier!r}, start_time={self._start_time}, end_time={self._end_time}, "
+            f"{len(self._values)} values)"
+        )

@@ -1,0 +1,1 @@
+"""Contracts of reading the essential packets of a session."""

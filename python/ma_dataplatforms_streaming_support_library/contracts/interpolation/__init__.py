@@ -1,0 +1,1 @@
+"""Contracts of the data reader: samples brought to one frequency, in batches."""

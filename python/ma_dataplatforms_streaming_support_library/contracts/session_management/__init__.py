@@ -1,0 +1,1 @@
+"""Contracts of creating, changing, ending and watching sessions."""

@@ -1,0 +1,1 @@
+"""Contracts that all services share: configuration, results, handlers, life cycle."""

@@ -1,0 +1,1 @@
+"""The services behind the contracts, built on the public classes of `telewire`."""

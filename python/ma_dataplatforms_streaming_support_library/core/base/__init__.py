@@ -1,0 +1,1 @@
+"""What all services stand on: bootstrap, life cycle, events, logging, errors."""

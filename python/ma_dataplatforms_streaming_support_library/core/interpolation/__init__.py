@@ -1,0 +1,1 @@
+"""The data reader service and the processors that come with it."""

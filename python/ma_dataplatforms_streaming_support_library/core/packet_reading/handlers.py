@@ -1,0 +1,101 @@
+"""The handlers of one reader: who is called with each packet, and in which order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+
+if TYPE_CHECKING:
+    from ma_dataplatforms_streaming_support_library.contracts.packet_reading.i_packet_reader_service import (
+        PacketHandler,
+    )
+
+__all__ = ["Handlers"]
+
+_Call: TypeAlias = Callable[[Any], object]
+_NOBODY: Final = object()
+
+
+class Handlers:
+    """At most one primary handler, then the added ones in the order of adding. Thread-safe.
+
+    Handlers are compared with ``==`` and held until they are removed. One that is both primary and added is called
+    once.
+
+    Args:
+        changed: Called after every change, on the thread that made it.
+    """
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._lock = threading.Lock()
+        self._primary: object = _NOBODY
+        self._added: list[object] = []
+        self._attached = threading.Event()
+        self._attached_at = 0.0
+        self.calls: tuple[_Call, ...] = ()
+        """What to call with each packet, in this order; replaced, never changed."""
+
+    def set(self, handler: PacketHandler) -> None:
+        """Make `handler` the primary one, instead of the one that was set before.
+
+        Raises:
+            TypeError: It has no `handle` and cannot be called.
+        """
+        _call_of(handler)
+        with self._lock:
+            self._primary = handler
+            self._attach()
+        self._changed()
+
+    def add(self, handler: PacketHandler) -> None:
+        """Call `handler` too; nothing changes if it is called already.
+
+        Raises:
+            TypeError: It has no `handle` and cannot be called.
+        """
+        _call_of(handler)
+        with self._lock:
+            if handler not in self._added:
+                self._added.append(handler)
+            self._attach()
+        self._changed()
+
+    def remove(self, handler: PacketHandler) -> None:
+        """Call it no more, primary or added; nothing changes if it is not called."""
+        with self._lock:
+            if self._primary == handler:
+                self._primary = _NOBODY
+            if handler in self._added:
+                self._added.remove(handler)
+            self._attach()
+        self._changed()
+
+    @property
+    def attached_at(self) -> float:
+        """When the first one was registered, in `time.monotonic`; 0 before that."""
+        return self._attached_at
+
+    def wait_for_first(self, timeout_s: float) -> bool:
+        """Wait until one was registered, at most `timeout_s` seconds; whether one was."""
+        return self._attached.wait(timeout_s)
+
+    def _attach(self) -> None:
+        # The lock is held.
+        found = [] if self._primary is _NOBODY else [self._primary]
+        found += [handler for handler in self._added if handler != self._primary]
+        self.calls = tuple(_call_of(handler) for handler in found)
+        if found and not self._attached.is_set():
+            self._attached_at = time.monotonic()
+            self._attached.set()
+
+
+def _call_of(handler: object) -> _Call:
+    if isinstance(handler, type) and hasattr(handler, "handle"):
+        raise TypeError(f"a handler must be an object, not the class {handler.__name__}; give {handler.__name__}()")
+    for call in (getattr(handler, "handle", None), handler):
+        if callable(call):
+            return cast("_Call", call)
+    raise TypeError(f"a handler needs a method 'handle', or must be callable; {type(handler).__name__} is neither")
