@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ma_dataplatforms_streaming_support_library.contracts.buffering.merge_strategy import MergeStrategy
     from ma_dataplatforms_streaming_support_library.contracts.buffering.sample_data import SampleData
     from ma_dataplatforms_streaming_support_library.contracts.buffering.sample_value import ISampleValue, SampleValue
+    from ma_dataplatforms_streaming_support_library.contracts.buffering.slide import ISlide, Slide
     from ma_dataplatforms_streaming_support_library.contracts.buffering.start_sample_data import StartSampleData
     from ma_dataplatforms_streaming_support_library.contracts.buffering.start_timestamp_data import StartTimestampData
     from ma_dataplatforms_streaming_support_library.contracts.buffering.stream_time_info import StreamTimeInfo
@@ -259,6 +260,7 @@ __all__ = [
     "IService",
     "ISessionManagementService",
     "ISessionManagementServiceModuleApi",
+    "ISlide",
     "ISubscriptionProcessor",
     "ISupportLibraryApi",
     "ITimeColumn",
@@ -304,6 +306,7 @@ __all__ = [
     "SessionInfo",
     "SessionManagementService",
     "SessionManagementServiceModuleApi",
+    "Slide",
     "StartSampleData",
     "StartTimestampData",
     "StreamCreationStrategy",
@@ -356,6 +359,10 @@ _MODULES: Final = {
     "contracts.buffering.sample_value": (
         "ISampleValue",
         "SampleValue",
+    ),
+    "contracts.buffering.slide": (
+        "ISlide",
+        "Slide",
     ),
     "contracts.buffering.start_sample_data": ("StartSampleData",),
     "contracts.buffering.start_timestamp_data": ("StartTimestampData",),

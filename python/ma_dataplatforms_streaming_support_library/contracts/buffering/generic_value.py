@@ -89,4 +89,21 @@ def _plain(raw: object) -> RawValue:
     )
 
 
+class Valued:
+    """Something that has a `GenericValue`, and passes on what is asked of it."""
+
+    __slots__ = ()
+
+    value: GenericValue
+
+    @property
+    def value_type(self) -> type[RawValue]:
+        """Type of the value, as `GenericValue.value_type`."""
+        return self.value.value_type
+
+    def cast(self, to: type[_T]) -> _T | None:
+        """The value as another type, or None if it cannot be that; as `GenericValue.cast`."""
+        return self.value.cast(to)
+
+
 IGenericValue = GenericValue

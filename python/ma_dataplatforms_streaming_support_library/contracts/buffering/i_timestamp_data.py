@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from ma_dataplatforms_streaming_support_library.contracts.buffering.slide import ISlide
 
 if TYPE_CHECKING:
     from ma_dataplatforms_streaming_support_library.contracts.buffering.timestamp_column import TimestampColumn
@@ -12,33 +14,13 @@ if TYPE_CHECKING:
 __all__ = ["ITimestampData"]
 
 
-class ITimestampData(ABC):
+class ITimestampData(ISlide):
     """All samples within a slide of time, by time.
 
     A handler of these also gets one `StartTimestampData` before the first and one `EndTimestampData` after the last.
     """
 
     __slots__ = ()
-
-    @property
-    @abstractmethod
-    def data_source(self) -> str:
-        """Who produced them."""
-
-    @property
-    @abstractmethod
-    def session_key(self) -> str:
-        """The session they belong to."""
-
-    @property
-    @abstractmethod
-    def start_time(self) -> int:
-        """Beginning of the slide, ns since the Unix epoch."""
-
-    @property
-    @abstractmethod
-    def end_time(self) -> int:
-        """End of the slide, exclusive, ns since the Unix epoch."""
 
     @property
     @abstractmethod

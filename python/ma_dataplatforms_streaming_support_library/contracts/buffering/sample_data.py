@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ma_dataplatforms_streaming_support_library.contracts.buffering.i_sample_data import ISampleData
+from ma_dataplatforms_streaming_support_library.contracts.buffering.slide import Slide
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["SampleData"]
 
 
-class SampleData(ISampleData):
+class SampleData(Slide, ISampleData):
     """Samples of one parameter within a slide of time."""
 
-    __slots__ = ("_data_source", "_end_time", "_identifier", "_session_key", "_start_time", "_values")
+    __slots__ = ("_identifier", "_values")
 
     def __init__(
         self,
@@ -31,22 +32,9 @@ class SampleData(ISampleData):
         values: Sequence[TimestampValue],
     ) -> None:
         """Keep samples, which are in order of time."""
-        self._data_source = data_source
-        self._session_key = session_key
+        super().__init__(data_source, session_key, start_time, end_time)
         self._identifier = identifier
-        self._start_time = start_time
-        self._end_time = end_time
         self._values = values
-
-    @property
-    def data_source(self) -> str:
-        """Who produced them."""
-        return self._data_source
-
-    @property
-    def session_key(self) -> str:
-        """The session they belong to."""
-        return self._session_key
 
     @property
     def identifier(self) -> str:
@@ -57,16 +45,6 @@ class SampleData(ISampleData):
     def parameter_identifier(self) -> str:
         """The same as `identifier`."""
         return self._identifier
-
-    @property
-    def start_time(self) -> int:
-        """Beginning of the slide, ns since the Unix epoch."""
-        return self._start_time
-
-    @property
-    def end_time(self) -> int:
-        """End of the slide, exclusive, ns since the Unix epoch."""
-        return self._end_time
 
     @property
     def values(self) -> Sequence[TimestampValue]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ma_dataplatforms_streaming_support_library.contracts.buffering.i_timestamp_data import ITimestampData
+from ma_dataplatforms_streaming_support_library.contracts.buffering.slide import Slide
 
 if TYPE_CHECKING:
     from ma_dataplatforms_streaming_support_library.contracts.buffering.timestamp_column import TimestampColumn
@@ -13,10 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["TimestampData"]
 
 
-class TimestampData(ITimestampData):
+class TimestampData(Slide, ITimestampData):
     """All samples within a slide of time, by time."""
 
-    __slots__ = ("_data_source", "_end_time", "_session_key", "_start_time", "_time_columns")
+    __slots__ = ("_time_columns",)
 
     def __init__(
         self,
@@ -27,31 +28,8 @@ class TimestampData(ITimestampData):
         time_columns: Sequence[TimestampColumn],
     ) -> None:
         """Keep columns, which are in order of time."""
-        self._data_source = data_source
-        self._session_key = session_key
-        self._start_time = start_time
-        self._end_time = end_time
+        super().__init__(data_source, session_key, start_time, end_time)
         self._time_columns = time_columns
-
-    @property
-    def data_source(self) -> str:
-        """Who produced them."""
-        return self._data_source
-
-    @property
-    def session_key(self) -> str:
-        """The session they belong to."""
-        return self._session_key
-
-    @property
-    def start_time(self) -> int:
-        """Beginning of the slide, ns since the Unix epoch."""
-        return self._start_time
-
-    @property
-    def end_time(self) -> int:
-        """End of the slide, exclusive, ns since the Unix epoch."""
-        return self._end_time
 
     @property
     def time_columns(self) -> Sequence[TimestampColumn]:
