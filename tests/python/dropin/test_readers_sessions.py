@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -131,6 +132,16 @@ def test_historic_reads_the_ended_sessions_one_after_another_and_stays_started(l
     time.sleep(0.3)
     assert service.is_started
     assert len(seen.packets) == 8
+
+
+def test_historic_goes_by_creation_time_and_not_by_which_was_written_or_ended_first(library: Lab) -> None:
+    keys = [library.session(f"of {year}", created=datetime(year, 1, 1, tzinfo=UTC)) for year in (2024, 2022, 2023)]
+    for key in keys:
+        library.write(key, "a")
+        library.end(key)
+    service, seen = library.read(reading(HISTORIC))
+    assert service.wait_for_completion(timeout_seconds=DEADLINE_S)
+    assert [info.identifier for info in seen.of("session_reading_started")] == ["of 2022", "of 2023", "of 2024"]
 
 
 def test_historic_with_nothing_to_read_is_complete_at_once(library: Lab) -> None:

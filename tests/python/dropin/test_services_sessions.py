@@ -19,7 +19,7 @@ from ma_dataplatforms_streaming_support_library.contracts.session_management.ses
 from ma_dataplatforms_streaming_support_library.contracts.session_management.session_detail import SessionDetail
 from ma_dataplatforms_streaming_support_library.contracts.session_management.session_info import SessionInfo
 from ma_dataplatforms_streaming_support_library.core.base.support_library_api import SupportLibraryApi
-from ma_dataplatforms_streaming_support_library.protos.open_data_pb2 import NewSessionPacket
+from ma_dataplatforms_streaming_support_library.protos.open_data_pb2 import NewSessionPacket, SessionInfoPacket
 from serving import DEADLINE_S, Log, Told, eventually, failed_with, library_on, packet_of, started
 
 EVENTS = ("live_session_started", "live_session_state_change", "live_session_ended", "new_association_detected")
@@ -234,6 +234,36 @@ def test_conformance_7_only_what_happens_after_start_is_told(broker: str, domain
             ("live_session_started", new),
             ("live_session_ended", live),
         ]
+
+
+def test_conformance_7_an_info_packet_with_another_type_and_version_is_one_change_and_its_repetition_none(
+    box: Box,
+) -> None:
+    key = box.create("FP1").session_key
+    writer = started(box.library.get_writing_packet_api().create_service())
+    content = SessionInfoPacket(data_source="Car", identifier="FP1", type="VTS", version=7).SerializeToString()
+    for _ in range(2):
+        assert writer.write_info(packet_of(key, content, type="SessionInfo")).success
+    assert writer.flush().success
+    box.settle()
+    assert [(name, info.type, info.version) for name, info in box.told.all] == [
+        ("live_session_started", "Session", 1),
+        ("live_session_state_change", "VTS", 7),
+    ]
+    assert box.service.get_session_info("Car", key).unwrap() == box.told.all[-1][1]
+
+
+def test_an_associate_is_told_as_a_change_of_the_live_session_and_then_as_an_association(box: Box) -> None:
+    other = box.create("other").session_key
+    main = box.create("main").session_key
+    for _ in range(2):
+        assert box.service.add_associate_session("Car", main, other).success
+    box.settle()
+    assert [name for name, _ in box.told.all[2:]] == ["live_session_state_change", "new_association_detected"]
+    assert box.told.all[2][1].associate_session_keys == [other]
+    association = box.told.all[3][1]
+    assert association.main_session_info == box.told.all[2][1]
+    assert (association.associate_session_info.session_key, association.group) == (other, "")
 
 
 def test_a_session_that_starts_and_ends_at_once_is_told_as_both(box: Box) -> None:
