@@ -3,6 +3,7 @@
 //! What bytes are right is decided by Google's protobuf: whatever it accepts is read here with the same meaning, and
 //! what is written here is byte for byte what it would write for the same message.
 
+mod block;
 mod columns;
 #[cfg(test)]
 mod conformance_tests;
@@ -13,13 +14,16 @@ mod message;
 mod packet_type;
 #[cfg(test)]
 mod samples_for_tests;
+mod texts;
 mod wire;
 
+pub use block::{ColumnBlock, ColumnView, PacketFormat, TableView, TimeRange, Times, ValueType};
 pub use columns::{Column, ColumnRef, FormatRef, SampleFormat, Samples, Strided, Timebase, Values, ValuesRef, status};
-pub use decode::decode_samples;
+pub use decode::{Appended, Decoder, SamplePacket, Wanted, decode_samples};
 pub use encode::{
     bytes_per_row, encode_periodic, encode_rows, encode_synchro, fixed_bytes, periodic_len, rows_len, synchro_len,
 };
 pub use envelope::Envelope;
 pub use message::decode_message;
 pub use packet_type::PacketType;
+pub use texts::TextsRef;

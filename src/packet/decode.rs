@@ -4,30 +4,39 @@
 //! types (unknown fields, too): all mean what they mean to Google's protobuf. Beyond that a packet must make sense: as
 //! many columns as its format names, all of one length, one row per timestamp. What does not is an error that names the
 //! place. Memory stays in proportion to the packet's bytes, whatever they are.
+//!
+//! A packet is read in two steps. [`Decoder::open`] looks at its outermost fields: the format, the times, and where
+//! columns or rows lie. [`SamplePacket::append_to`] then reads the wanted columns into a [`ColumnBlock`]; the others are
+//! stepped over by their length.
+
+mod doubles;
+mod list;
+mod rows;
 
 use std::fmt;
+use std::ops::Range;
 
-use super::PacketType;
-use super::columns::{Column, SampleFormat, Samples, Timebase, Values, status};
+use super::block::{ColumnBlock, FormatBuffer, FormatCase, PacketFormat, TimeRange, ValueType};
+use super::columns::{Samples, status};
+use super::packet_type::PacketType;
 use super::wire::{Fault, Reader, WireError, WireResult, WireType};
 use crate::error::{Error, Result};
 
-/// Decodes the content of a packet of samples.
+/// protobuf's own limit of a message.
+const LARGEST: usize = i32::MAX as usize;
+
+/// Decodes the content of a packet of samples into columns of its own.
 ///
 /// Rows are turned into columns; rows of different types into columns of doubles. A status the schema does not know is
-/// read as [`status::ERROR`].
+/// read as [`status::ERROR`]. Where many packets are read, a [`Decoder`] and a [`ColumnBlock`] save the allocations.
 ///
 /// # Errors
 /// [`Error::Decode`] when the bytes are not such a packet, or its parts do not fit together; [`Error::Invalid`] when
 /// `kind` is not a type of samples.
 pub fn decode_samples(kind: PacketType, content: &[u8]) -> Result<Samples> {
-    let samples = match kind {
-        PacketType::PeriodicData => periodic(Reader::new(content)),
-        PacketType::RowData => rows(Reader::new(content)),
-        PacketType::SynchroData => synchro(Reader::new(content)),
-        _ => return Err(Error::Invalid(format!("a packet of type '{kind}' holds no samples to decode"))),
-    };
-    samples.map_err(|problem| Error::decode(kind.name(), problem))
+    let mut block = ColumnBlock::new();
+    Decoder::new().open(kind, content)?.append_to(&mut block, Wanted::All)?;
+    Ok(block.to_samples())
 }
 
 /// Why a packet cannot be decoded.
@@ -36,6 +45,8 @@ enum Problem {
     Wire(WireError),
     /// The message makes no sense.
     Sense(String),
+    /// Columns differ in length, or rows in width; the packet is looked at again to say which.
+    Unequal,
 }
 
 impl From<WireError> for Problem {
@@ -49,6 +60,7 @@ impl fmt::Display for Problem {
         match self {
             Self::Wire(error) => error.fmt(f),
             Self::Sense(text) => f.write_str(text),
+            Self::Unequal => f.write_str("columns of unequal length"),
         }
     }
 }
@@ -59,192 +71,184 @@ fn sense<T>(text: String) -> Outcome<T> {
     Err(Problem::Sense(text))
 }
 
-/// The samples of one column, or of one row, while they are gathered. One whose message names no type has no values.
-struct List {
-    values: Values,
-    status: Option<Vec<u8>>,
+/// A status as we know it. The number is an enum, so its upper 32 bits do not count.
+#[inline(always)]
+fn known(number: u64) -> u8 {
+    (number as u32).min(u32::from(status::ERROR)) as u8
 }
 
-impl Default for List {
-    fn default() -> Self {
-        Self { values: Values::F64(Vec::new()), status: None }
+/// Which columns of a packet to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted<'a> {
+    /// All of them.
+    All,
+    /// Those with these indices in the packet's order, each larger than the one before. Of the others only the framing
+    /// is looked at, so that what is wrong inside them is no error.
+    Columns(&'a [u32]),
+}
+
+/// What became of a packet that was to be appended to a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appended {
+    /// The block has so many rows more.
+    Rows(usize),
+    /// The packet does not fit the ones in the block: another kind, format, interval or selection, or columns of other
+    /// types. The block is as before; the packet wants one of its own. Never the answer of an empty block.
+    Differs,
+}
+
+/// A column's or row's message inside the packet.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    start: u32,
+    end: u32,
+}
+
+impl Part {
+    fn of(reader: &Reader<'_>) -> Self {
+        let range = reader.range();
+        // `open` refuses what is longer.
+        Self { start: range.start as u32, end: range.end as u32 }
+    }
+
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    fn len(self) -> usize {
+        self.range().len()
     }
 }
 
-impl List {
-    /// Empties it and keeps the memory of its values.
-    fn clear(&mut self) {
-        match &mut self.values {
-            Values::F64(values) => values.clear(),
-            Values::I32(values) => values.clear(),
-            Values::Bool(values) => values.clear(),
-            Values::Str(values) => values.clear(),
+/// Decodes packets of samples one after the other. Memory that one needed is used again for the next.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    format: FormatBuffer,
+    parts: Vec<Part>,
+    timestamps: Vec<u64>,
+    intervals: Vec<u32>,
+    /// Of each wanted column: its type, and where in the packet the lists of that type begin.
+    lists: Vec<(ValueType, u32)>,
+}
+
+impl Decoder {
+    /// A decoder.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Looks at the outermost fields of a packet of samples: its format, its times, and where its columns or rows are.
+    ///
+    /// # Errors
+    /// [`Error::Decode`] when the bytes are not such a packet, or it has another number of columns than parameters, or
+    /// of rows than timestamps; [`Error::Invalid`] when `kind` is not a type of samples or the content is over 2 GiB.
+    pub fn open<'a>(&'a mut self, kind: PacketType, content: &'a [u8]) -> Result<SamplePacket<'a>> {
+        if !kind.is_samples() {
+            return Err(Error::Invalid(format!("a packet of type '{kind}' holds no samples to decode")));
         }
-        self.status = None;
+        if content.len() > LARGEST {
+            return Err(Error::Invalid(format!(
+                "a packet of {} bytes exceeds protobuf's limit of {LARGEST}",
+                content.len()
+            )));
+        }
+        let (start_ns, interval_ns) =
+            self.outermost(kind, content).map_err(|problem| Error::decode(kind.name(), problem))?;
+        Ok(SamplePacket { kind, content, start_ns, interval_ns, decoder: self })
     }
 
-    /// Reads a `SampleColumn` or `SampleRow`, which look alike.
-    fn read(&mut self, mut reader: Reader<'_>) -> WireResult<()> {
-        while let Some((number, wire)) = reader.field()? {
+    fn outermost(&mut self, kind: PacketType, content: &[u8]) -> Outcome<(u64, u32)> {
+        self.format.clear();
+        self.parts.clear();
+        self.timestamps.clear();
+        self.intervals.clear();
+        let (mut start_ns, mut interval_ns) = (0, 0);
+        let mut reader = Reader::new(content);
+        let rows = kind == PacketType::RowData;
+        let synchro = kind == PacketType::SynchroData;
+        loop {
+            let here = reader.range().start;
+            let Some((number, wire)) = reader.field()? else { break };
             match (number, wire) {
-                (1, WireType::Bytes) => self.doubles(reader.message()?)?,
-                (2, WireType::Bytes) => self.append::<i32>(reader.message()?)?,
-                (3, WireType::Bytes) => self.append::<bool>(reader.message()?)?,
-                (4, WireType::Bytes) => self.append::<String>(reader.message()?)?,
+                (1, WireType::Bytes) => format(&mut self.format, reader.message()?)?,
+                (2, WireType::Fixed64) if rows => self.timestamps.push(reader.fixed64()?),
+                (2, WireType::Bytes) if rows => {
+                    let packed = reader.packed()?;
+                    let (timestamps, []) = packed.rest().as_chunks::<8>() else {
+                        return Err(packed.error(Fault::Packed).into());
+                    };
+                    self.timestamps.extend(timestamps.iter().map(|bytes| u64::from_le_bytes(*bytes)));
+                }
+                (3, WireType::Bytes) if rows => self.parts_alike(&mut reader, here)?,
+                (2, WireType::Fixed64) => start_ns = reader.fixed64()?,
+                (3, WireType::Varint) if synchro => self.intervals.push(reader.varint()? as u32),
+                (3, WireType::Bytes) if synchro => {
+                    let mut packed = reader.packed()?;
+                    while !packed.rest().is_empty() {
+                        self.intervals.push(packed.varint()? as u32);
+                    }
+                }
+                (3, WireType::Varint) if !rows => interval_ns = reader.varint()? as u32,
+                (4, WireType::Bytes) if !rows => self.parts_alike(&mut reader, here)?,
                 _ => reader.skip(number, wire)?,
             }
         }
+        if rows && self.timestamps.len() != self.parts.len() {
+            return sense(format!("{} rows for {} timestamps", self.parts.len(), self.timestamps.len()));
+        }
+        if !rows && self.format.case == FormatCase::Names && self.format.names.len() != self.parts.len() {
+            return sense(format!("{} columns for {} parameters", self.parts.len(), self.format.names.len()));
+        }
+        Ok((start_ns, interval_ns))
+    }
+
+    /// Notes where a column or row lies whose tag was just read, and those after it that have the same tag and length.
+    ///
+    /// When no value is zero all are of one length. Then the place of the next does not depend on what is read here, and
+    /// the processor fetches many of them from memory at once instead of one after the other.
+    #[inline]
+    fn parts_alike(&mut self, reader: &mut Reader<'_>, here: usize) -> WireResult<()> {
+        let first = reader.message()?;
+        self.parts.push(Part::of(&first));
+        let rest = reader.rest();
+        let (header, stride) = (first.range().start - here, first.range().end - here);
+        if header <= 4 && rest.len() >= stride {
+            let mask = u32::MAX >> (32 - 8 * header as u32);
+            let begins = |bytes: &[u8]| bytes.first_chunk().map(|bytes| u32::from_le_bytes(*bytes) & mask);
+            let expected = begins(reader.all().get(here..).unwrap_or_default());
+            let start = reader.range().start;
+            let alike = rest.chunks_exact(stride).take_while(|bytes| begins(bytes) == expected).count();
+            self.parts.extend((0..alike).map(|index| Part {
+                start: (start + index * stride + header) as u32,
+                end: (start + (index + 1) * stride) as u32,
+            }));
+            reader.advance(alike * stride);
+        }
         Ok(())
     }
-
-    /// The values to append to. A list of another type replaces what was there, one of the same type adds to it, as
-    /// the members of a oneof do.
-    fn of<T: Sample>(&mut self) -> (&mut Vec<T>, &mut Option<Vec<u8>>) {
-        if T::vec(&mut self.values).is_none() {
-            self.values = T::values(Vec::new());
-            self.status = None;
-        }
-        match T::vec(&mut self.values) {
-            Some(values) => (values, &mut self.status),
-            None => unreachable!("the values were just made of this type"),
-        }
-    }
-
-    /// Reads a list of samples.
-    fn append<T: Sample>(&mut self, mut reader: Reader<'_>) -> WireResult<()> {
-        let (values, status) = self.of::<T>();
-        while let Some((number, wire)) = reader.field()? {
-            if (number, wire) == (1, WireType::Bytes) {
-                let (value, worth) = sample(reader.message()?)?;
-                push(values, status, value, worth);
-            } else {
-                reader.skip(number, wire)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads a list of doubles: nearly always samples of 13 bytes, whose shape is matched as a whole.
-    fn doubles(&mut self, mut reader: Reader<'_>) -> WireResult<()> {
-        let (values, status) = self.of::<f64>();
-        values.reserve(reader.rest().len() / 13);
-        loop {
-            let mut matched = 0;
-            for bytes in reader.rest().as_chunks::<13>().0 {
-                let [0x0a, 11, 0x09, a, b, c, d, e, f, g, h, 0x10, worth @ 0..0x80] = *bytes else { break };
-                push(values, status, f64::from_le_bytes([a, b, c, d, e, f, g, h]), known(u64::from(worth)));
-                matched += 13;
-            }
-            reader.advance(matched);
-            match reader.field()? {
-                None => return Ok(()),
-                Some((1, WireType::Bytes)) => {
-                    let (value, worth) = sample(reader.message()?)?;
-                    push(values, status, value, worth);
-                }
-                Some((number, wire)) => reader.skip(number, wire)?,
-            }
-        }
-    }
-
-    fn into_column(self) -> Column {
-        Column { values: self.values, status: self.status }
-    }
-}
-
-/// Appends a sample; the statuses come into being with the first that is not valid.
-#[inline]
-fn push<T>(values: &mut Vec<T>, status: &mut Option<Vec<u8>>, value: T, worth: u8) {
-    match status {
-        Some(status) => status.push(worth),
-        None if worth == status::VALID => {}
-        None => {
-            let mut all = vec![status::VALID; values.len()];
-            all.push(worth);
-            *status = Some(all);
-        }
-    }
-    values.push(value);
-}
-
-/// A status as we know it. The number is an enum, so its upper 32 bits do not count.
-#[inline]
-fn known(number: u64) -> u8 {
-    match number as u32 {
-        number @ 0..=3 => number as u8,
-        _ => status::ERROR,
-    }
-}
-
-/// A value of a sample.
-trait Sample: Sized + Default {
-    const WIRE: WireType;
-
-    fn read(reader: &mut Reader<'_>) -> WireResult<Self>;
-
-    fn values(vec: Vec<Self>) -> Values;
-
-    fn vec(values: &mut Values) -> Option<&mut Vec<Self>>;
-}
-
-macro_rules! sample {
-    ($type:ty, $variant:ident, $wire:ident, $reader:ident => $read:expr) => {
-        impl Sample for $type {
-            const WIRE: WireType = WireType::$wire;
-
-            #[inline]
-            fn read($reader: &mut Reader<'_>) -> WireResult<Self> {
-                Ok($read)
-            }
-
-            fn values(vec: Vec<Self>) -> Values {
-                Values::$variant(vec)
-            }
-
-            fn vec(values: &mut Values) -> Option<&mut Vec<Self>> {
-                if let Values::$variant(vec) = values { Some(vec) } else { None }
-            }
-        }
-    };
-}
-
-sample!(f64, F64, Fixed64, reader => f64::from_bits(reader.fixed64()?));
-sample!(i32, I32, Varint, reader => reader.varint()? as i32);
-sample!(bool, Bool, Varint, reader => reader.varint()? != 0);
-sample!(String, Str, Bytes, reader => reader.text()?.to_owned());
-
-/// Reads one sample: its value, its status.
-#[inline]
-fn sample<T: Sample>(mut reader: Reader<'_>) -> WireResult<(T, u8)> {
-    let (mut value, mut worth) = (T::default(), status::UNSPECIFIED);
-    while let Some((number, wire)) = reader.field()? {
-        match number {
-            1 if wire == T::WIRE => value = T::read(&mut reader)?,
-            2 if wire == WireType::Varint => worth = known(reader.varint()?),
-            _ => reader.skip(number, wire)?,
-        }
-    }
-    Ok((value, worth))
 }
 
 /// Reads a `SampleDataFormat` into what an earlier piece has left.
-fn format(format: &mut SampleFormat, mut reader: Reader<'_>) -> WireResult<()> {
+fn format(format: &mut FormatBuffer, mut reader: Reader<'_>) -> WireResult<()> {
     while let Some((number, wire)) = reader.field()? {
         match (number, wire) {
-            (1, WireType::Varint) => *format = SampleFormat::Id(reader.varint()?),
+            (1, WireType::Varint) => format.case = FormatCase::Id(reader.varint()?),
             (2, WireType::Bytes) => {
                 let mut list = reader.message()?;
-                let mut names = match std::mem::replace(format, SampleFormat::Missing) {
-                    SampleFormat::Parameters(names) => names,
-                    _ => Vec::new(),
-                };
+                if format.case != FormatCase::Names {
+                    format.case = FormatCase::Names;
+                    format.names.clear();
+                }
                 while let Some((number, wire)) = list.field()? {
                     match (number, wire) {
-                        (1, WireType::Bytes) => names.push(list.text()?.to_owned()),
+                        (1, WireType::Bytes) => {
+                            // A packet's names are shorter than the packet, and so always fit.
+                            format.names.push(list.text()?);
+                        }
                         _ => list.skip(number, wire)?,
                     }
                 }
-                *format = SampleFormat::Parameters(names);
             }
             _ => reader.skip(number, wire)?,
         }
@@ -252,193 +256,259 @@ fn format(format: &mut SampleFormat, mut reader: Reader<'_>) -> WireResult<()> {
     Ok(())
 }
 
-/// Reads one more column.
-fn column(columns: &mut Vec<Column>, reader: Reader<'_>) -> WireResult<()> {
-    let mut list = List::default();
-    list.read(reader)?;
-    columns.push(list.into_column());
-    Ok(())
+/// A packet of samples, opened as far as its outermost fields.
+#[derive(Debug)]
+pub struct SamplePacket<'a> {
+    kind: PacketType,
+    content: &'a [u8],
+    start_ns: u64,
+    interval_ns: u32,
+    decoder: &'a mut Decoder,
 }
 
-/// Refuses a packet whose format names another number of columns.
-fn check_format(format: &SampleFormat, columns: usize) -> Outcome<()> {
-    match format {
-        SampleFormat::Parameters(names) if names.len() != columns => {
-            sense(format!("{columns} columns for {} parameters", names.len()))
+impl SamplePacket<'_> {
+    /// Its type.
+    #[must_use]
+    pub fn kind(&self) -> PacketType {
+        self.kind
+    }
+
+    /// Its data format, by which to choose columns.
+    #[must_use]
+    pub fn format(&self) -> PacketFormat<'_> {
+        self.decoder.format.view()
+    }
+
+    /// How many columns it has; `None` for rows, which say it themselves, one by one.
+    #[must_use]
+    pub fn width(&self) -> Option<usize> {
+        (self.kind != PacketType::RowData).then_some(self.decoder.parts.len())
+    }
+
+    /// Appends the samples of the wanted columns to a block, which is empty or holds packets of the same kind.
+    ///
+    /// Rows are turned into columns; rows of different types into columns of doubles. A status the schema does not know
+    /// is read as [`status::ERROR`].
+    ///
+    /// # Errors
+    /// [`Error::Decode`] when the bytes are not such a packet, its parts do not fit together, or a wanted column is
+    /// beyond its last; [`Error::Invalid`] when the wanted columns are none or not in ascending order. The block is as
+    /// before then.
+    pub fn append_to(&mut self, block: &mut ColumnBlock, wanted: Wanted<'_>) -> Result<Appended> {
+        if let Wanted::Columns(columns) = wanted
+            && (columns.is_empty() || !columns.is_sorted_by(|a, b| a < b))
+        {
+            return Err(Error::Invalid("wanted columns are indices in ascending order, at least one".into()));
         }
-        _ => Ok(()),
-    }
-}
-
-/// Refuses columns of unequal length; gives the length.
-fn check_columns(columns: &[Column]) -> Outcome<usize> {
-    let expected = columns.first().map_or(0, |column| column.values.len());
-    match columns.iter().enumerate().find(|(_, column)| column.values.len() != expected) {
-        Some((index, column)) => {
-            sense(format!("column {index} has {} samples, column 0 has {expected}", column.values.len()))
+        let (was_empty, had_status) = (block.is_empty(), block.has_status);
+        if was_empty {
+            block.clear();
         }
-        None => Ok(expected),
-    }
-}
-
-fn periodic(mut reader: Reader<'_>) -> Outcome<Samples> {
-    let (mut data_format, mut start_ns, mut interval_ns) = (SampleFormat::Missing, 0_u64, 0_u32);
-    let mut columns = Vec::new();
-    while let Some((number, wire)) = reader.field()? {
-        match (number, wire) {
-            (1, WireType::Bytes) => format(&mut data_format, reader.message()?)?,
-            (2, WireType::Fixed64) => start_ns = reader.fixed64()?,
-            (3, WireType::Varint) => interval_ns = reader.varint()? as u32,
-            (4, WireType::Bytes) => column(&mut columns, reader.message()?)?,
-            _ => reader.skip(number, wire)?,
+        let outcome = match self.kind {
+            PacketType::RowData => self.rows(block, wanted),
+            _ => self.columns(block, wanted),
+        };
+        match outcome {
+            Ok(Appended::Rows(rows)) => {
+                block.rows += rows;
+                Ok(Appended::Rows(rows))
+            }
+            Ok(Appended::Differs) => Ok(Appended::Differs),
+            Err(problem) => {
+                if was_empty {
+                    block.clear();
+                } else {
+                    self.roll_back(block, had_status);
+                }
+                let problem = match problem {
+                    Problem::Unequal => self.unequal(wanted),
+                    other => other,
+                };
+                Err(Error::decode(self.kind.name(), problem))
+            }
         }
     }
-    check_format(&data_format, columns.len())?;
-    let len = check_columns(&columns)?;
-    let span = (len.saturating_sub(1) as u64).checked_mul(u64::from(interval_ns));
-    if span.and_then(|span| start_ns.checked_add(span)).is_none() {
-        return sense(format!("{len} samples every {interval_ns} ns from {start_ns} ns go beyond 64 bits"));
-    }
-    Ok(Samples { format: data_format, times: Timebase::Range { start_ns, interval_ns, len }, columns })
-}
 
-fn synchro(mut reader: Reader<'_>) -> Outcome<Samples> {
-    let (mut data_format, mut start_ns, mut intervals_ns) = (SampleFormat::Missing, 0_u64, Vec::new());
-    let mut columns = Vec::new();
-    while let Some((number, wire)) = reader.field()? {
-        match (number, wire) {
-            (1, WireType::Bytes) => format(&mut data_format, reader.message()?)?,
-            (2, WireType::Fixed64) => start_ns = reader.fixed64()?,
-            (3, WireType::Bytes) => {
-                let mut packed = reader.packed()?;
-                while !packed.rest().is_empty() {
-                    intervals_ns.push(packed.varint()? as u32);
+    /// Takes back what lies beyond the block's rows.
+    fn roll_back(&self, block: &mut ColumnBlock, had_status: bool) {
+        block.has_status = had_status;
+        let rows = block.rows;
+        block.texts.iter_mut().for_each(|texts| texts.truncate(rows));
+    }
+
+    /// Whether the packet may go into the block. An empty block is made its own: of `width` columns, the wanted ones of
+    /// the types in `lists`.
+    fn settle(&self, block: &mut ColumnBlock, wanted: Wanted<'_>, width: usize) -> bool {
+        let decoder = &*self.decoder;
+        let types = decoder.lists.iter().map(|&(value_type, _)| value_type);
+        if block.kind.is_none() {
+            block.kind = Some(self.kind);
+            block.format.case = decoder.format.case;
+            block.format.names.copy_from(&decoder.format.names);
+            block.packet_width = width;
+            match wanted {
+                Wanted::All => block.selected.extend(0..width as u32),
+                Wanted::Columns(columns) => block.selected.extend_from_slice(columns),
+            }
+            block.lay_out(types);
+            return true;
+        }
+        block.kind == Some(self.kind)
+            && block.format.case == decoder.format.case
+            && (decoder.format.case != FormatCase::Names || block.format.names == decoder.format.names)
+            && block.packet_width == width
+            && match wanted {
+                Wanted::All => block.selected.len() == width,
+                Wanted::Columns(columns) => block.selected == columns,
+            }
+            && block.places.iter().map(|place| place.value_type).eq(types)
+            // The content is an upper bound of what its texts add.
+            && block.texts.iter().all(|texts| texts.bytes_len() + self.content.len() <= LARGEST)
+    }
+
+    /// Appends a periodic or synchro packet, but for the count of rows.
+    fn columns(&mut self, block: &mut ColumnBlock, wanted: Wanted<'_>) -> Outcome<Appended> {
+        let content = self.content;
+        let width = self.decoder.parts.len();
+        let decoder = &mut *self.decoder;
+        decoder.lists.clear();
+        // A sample takes two bytes at least, and all columns are of one length: so many rows at most.
+        let mut most = usize::MAX;
+        for column in Selection::new(wanted, width)? {
+            let part = decoder.parts[column];
+            most = most.min(part.len() / 2);
+            let (value_type, start) = list::last_case(Reader::within(content, part.range()))?;
+            decoder.lists.push((value_type.unwrap_or(ValueType::F64), start as u32));
+        }
+        let first = block.rows;
+        if let Some(TimeRange { interval_ns, .. }) = block.ranges.first()
+            && self.kind == PacketType::PeriodicData
+            && *interval_ns != self.interval_ns
+        {
+            return Ok(Appended::Differs);
+        }
+        if !self.settle(block, wanted, width) {
+            return Ok(Appended::Differs);
+        }
+        let mut rows = 0;
+        for (index, column) in Selection::new(wanted, width)?.enumerate() {
+            let part = self.decoder.parts[column];
+            let (value_type, start) = self.decoder.lists[index];
+            if index == 0 {
+                // As many as there are if none is zero; more room is made when more come.
+                block.reserve(first + most.min(part.len() / doubles::FULL + 1), first + most);
+            }
+            let mut target = list::Target { block, index, most, count: 0 };
+            target.read(value_type, content, part.range(), start as usize)?;
+            match target.count {
+                count if index == 0 => rows = count,
+                count if count == rows => {}
+                _ => return Err(Problem::Unequal),
+            }
+        }
+        match self.kind {
+            PacketType::PeriodicData => self.range(block, rows)?,
+            _ => self.synchro_times(block, rows)?,
+        }
+        Ok(Appended::Rows(rows))
+    }
+
+    fn range(&self, block: &mut ColumnBlock, len: usize) -> Outcome<()> {
+        let (start_ns, interval_ns) = (self.start_ns, self.interval_ns);
+        let span = (len.saturating_sub(1) as u64).checked_mul(u64::from(interval_ns));
+        if span.and_then(|span| start_ns.checked_add(span)).is_none() {
+            return sense(format!("{len} samples every {interval_ns} ns from {start_ns} ns go beyond 64 bits"));
+        }
+        match block.ranges.last_mut() {
+            Some(last) if last.next_ns() == Some(start_ns) => last.len += len,
+            Some(_) if len == 0 => {}
+            _ => block.ranges.push(TimeRange { start_ns, interval_ns, len }),
+        }
+        Ok(())
+    }
+
+    fn synchro_times(&self, block: &mut ColumnBlock, len: usize) -> Outcome<()> {
+        let intervals = &self.decoder.intervals;
+        if intervals.len() != len.saturating_sub(1) {
+            return sense(format!("{} intervals for {len} samples, expected one fewer than samples", intervals.len()));
+        }
+        let before = block.explicit.len();
+        let mut now = self.start_ns;
+        if len > 0 {
+            block.explicit.push(now);
+        }
+        for (index, &interval) in intervals.iter().enumerate() {
+            match now.checked_add(u64::from(interval)) {
+                Some(next) => now = next,
+                None => {
+                    block.explicit.truncate(before);
+                    return sense(format!("interval {index} goes beyond 64 bits of nanoseconds"));
                 }
             }
-            (3, WireType::Varint) => intervals_ns.push(reader.varint()? as u32),
-            (4, WireType::Bytes) => column(&mut columns, reader.message()?)?,
-            _ => reader.skip(number, wire)?,
+            block.explicit.push(now);
         }
+        Ok(())
     }
-    check_format(&data_format, columns.len())?;
-    let len = check_columns(&columns)?;
-    if intervals_ns.len() != len.saturating_sub(1) {
-        return sense(format!("{} intervals for {len} samples, expected one fewer than samples", intervals_ns.len()));
-    }
-    let mut times = Vec::with_capacity(len);
-    if len > 0 {
-        times.push(start_ns);
-    }
-    let mut now = start_ns;
-    for (index, interval) in intervals_ns.into_iter().enumerate() {
-        match now.checked_add(u64::from(interval)) {
-            Some(next) => now = next,
-            None => return sense(format!("interval {index} goes beyond 64 bits of nanoseconds")),
-        }
-        times.push(now);
-    }
-    Ok(Samples { format: data_format, times: Timebase::Explicit(times), columns })
-}
 
-fn rows(mut reader: Reader<'_>) -> Outcome<Samples> {
-    let (mut data_format, mut times) = (SampleFormat::Missing, Vec::new());
-    let mut table = Table::default();
-    let mut row = List::default();
-    while let Some((number, wire)) = reader.field()? {
-        match (number, wire) {
-            (1, WireType::Bytes) => format(&mut data_format, reader.message()?)?,
-            (2, WireType::Bytes) => {
-                let packed = reader.packed()?;
-                let (timestamps, []) = packed.rest().as_chunks::<8>() else {
-                    return Err(packed.error(Fault::Packed).into());
+    /// Which column or row is not as long as the first: looked up once the packet is known to be wrong.
+    #[cold]
+    fn unequal(&self, wanted: Wanted<'_>) -> Problem {
+        self.count_again(wanted).err().unwrap_or(Problem::Unequal)
+    }
+
+    fn count_again(&self, wanted: Wanted<'_>) -> Outcome<()> {
+        let rows = self.kind == PacketType::RowData;
+        let parts = &self.decoder.parts;
+        let indices = if rows { Selection::all(parts.len()) } else { Selection::new(wanted, parts.len())? };
+        let mut expected = None;
+        for index in indices {
+            let count = list::count(self.content, parts[index].range())?;
+            let (first, expected) = *expected.get_or_insert((index, count));
+            if count != expected {
+                return if rows {
+                    sense(format!("row {index} has {count} values, row {first} has {expected}"))
+                } else {
+                    sense(format!("column {index} has {count} samples, column {first} has {expected}"))
                 };
-                times.extend(timestamps.iter().map(|bytes| u64::from_le_bytes(*bytes)));
             }
-            (2, WireType::Fixed64) => times.push(reader.fixed64()?),
-            (3, WireType::Bytes) => {
-                row.clear();
-                row.read(reader.message()?)?;
-                table.push(&mut row)?;
-            }
-            _ => reader.skip(number, wire)?,
-        }
-    }
-    if times.len() != table.rows {
-        return sense(format!("{} rows for {} timestamps", table.rows, times.len()));
-    }
-    let mut columns = table.columns;
-    match &data_format {
-        SampleFormat::Parameters(names) if table.rows > 0 && names.len() != columns.len() => {
-            return sense(format!("row 0 has {} values for {} parameters", columns.len(), names.len()));
-        }
-        // Without rows nobody said what the columns hold.
-        SampleFormat::Parameters(names) => columns.resize_with(names.len(), || List::default().into_column()),
-        _ => {}
-    }
-    Ok(Samples { format: data_format, times: Timebase::Explicit(times), columns })
-}
-
-/// Rows, turned into columns one by one.
-#[derive(Default)]
-struct Table {
-    columns: Vec<Column>,
-    rows: usize,
-}
-
-impl Table {
-    fn push(&mut self, row: &mut List) -> Outcome<()> {
-        let index = self.rows;
-        let width = row.values.len();
-        if index == 0 {
-            let empty = |values: &Values| match values {
-                Values::F64(_) => Values::F64(Vec::new()),
-                Values::I32(_) => Values::I32(Vec::new()),
-                Values::Bool(_) => Values::Bool(Vec::new()),
-                Values::Str(_) => Values::Str(Vec::new()),
-            };
-            self.columns.resize_with(width, || Column { values: empty(&row.values), status: None });
-        } else if width != self.columns.len() {
-            return sense(format!("row {index} has {width} values, row 0 has {}", self.columns.len()));
-        }
-        self.rows += 1;
-        let Some(first) = self.columns.first() else { return Ok(()) };
-        if std::mem::discriminant(&first.values) != std::mem::discriminant(&row.values) {
-            self.widen(index)?;
-            row.values = doubles(std::mem::replace(&mut row.values, Values::F64(Vec::new())), index)?;
-        }
-        match &mut row.values {
-            Values::F64(values) => spread(&mut self.columns, values.drain(..), &row.status),
-            Values::I32(values) => spread(&mut self.columns, values.drain(..), &row.status),
-            Values::Bool(values) => spread(&mut self.columns, values.drain(..), &row.status),
-            Values::Str(values) => spread(&mut self.columns, values.drain(..), &row.status),
-        }
-        Ok(())
-    }
-
-    /// Makes room for a row of another type. Happens once: doubles stay doubles.
-    fn widen(&mut self, row: usize) -> Outcome<()> {
-        for column in &mut self.columns {
-            column.values = doubles(std::mem::replace(&mut column.values, Values::F64(Vec::new())), row)?;
         }
         Ok(())
     }
 }
 
-/// Numbers and truth values as doubles; every one of them has an exact double.
-fn doubles(values: Values, row: usize) -> Outcome<Values> {
-    match values {
-        Values::F64(values) => Ok(Values::F64(values)),
-        Values::I32(values) => Ok(Values::F64(values.into_iter().map(f64::from).collect())),
-        Values::Bool(values) => Ok(Values::F64(values.into_iter().map(|value| f64::from(u8::from(value))).collect())),
-        Values::Str(_) => sense(format!("row {row} mixes texts and numbers with the rows before it")),
+/// The indices of the wanted columns.
+#[derive(Clone)]
+enum Selection<'a> {
+    All(Range<usize>),
+    Some(std::slice::Iter<'a, u32>),
+}
+
+impl<'a> Selection<'a> {
+    fn all(width: usize) -> Self {
+        Self::All(0..width)
+    }
+
+    /// Those of a packet of `width` columns.
+    fn new(wanted: Wanted<'a>, width: usize) -> Outcome<Self> {
+        match wanted {
+            Wanted::All => Ok(Self::all(width)),
+            Wanted::Columns(columns) => match columns.last() {
+                Some(&last) if last as usize >= width => {
+                    sense(format!("column {last} is wanted, the packet has {width}"))
+                }
+                _ => Ok(Self::Some(columns.iter())),
+            },
+        }
     }
 }
 
-/// Appends value `i` of a row to column `i`; the columns are of the row's type.
-fn spread<T: Sample>(columns: &mut [Column], row: impl Iterator<Item = T>, worth: &Option<Vec<u8>>) {
-    for (index, (column, value)) in columns.iter_mut().zip(row).enumerate() {
-        if let Some(values) = T::vec(&mut column.values) {
-            push(values, &mut column.status, value, worth.as_ref().map_or(status::VALID, |worth| worth[index]));
+impl Iterator for Selection<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        match self {
+            Self::All(range) => range.next(),
+            Self::Some(indices) => indices.next().map(|&index| index as usize),
         }
     }
 }

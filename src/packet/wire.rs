@@ -1,6 +1,7 @@
 //! Protobuf's wire format: varints, tags, lengths. Accepts and refuses the same bytes as Google's upb.
 
 use std::fmt;
+use std::ops::Range;
 
 /// Groups inside groups and messages inside messages, as deep as Google's parsers go.
 pub(super) const DEEPEST: u32 = 100;
@@ -65,6 +66,23 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0, depth: DEEPEST }
+    }
+
+    /// A reader of the inner message of a whole one that lies at `range`, as [`Self::message`] gave it before.
+    pub(super) fn within(bytes: &'a [u8], range: Range<usize>) -> Self {
+        Self { bytes: &bytes[..range.end], at: range.start, depth: DEEPEST - 1 }
+    }
+
+    /// All bytes from the whole message's first one to this message's last.
+    #[inline]
+    pub(super) fn all(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Where the bytes lie that have not been read yet.
+    #[inline]
+    pub(super) fn range(&self) -> Range<usize> {
+        self.at..self.bytes.len()
     }
 
     pub(super) fn error(&self, fault: Fault) -> WireError {

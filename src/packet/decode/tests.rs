@@ -6,7 +6,9 @@ use prost::Message;
 
 use super::super::samples_for_tests::{Table, any_format, any_table, prost_column, prost_format, prost_rows};
 use super::super::wire::{put_bytes, put_varint};
-use super::super::{FormatRef, encode_periodic, encode_rows, encode_synchro};
+use super::super::{
+    Column, FormatRef, SampleFormat, Timebase, Values, encode_periodic, encode_rows, encode_synchro, status,
+};
 use super::*;
 use crate::proto::open_data as od;
 
