@@ -62,6 +62,7 @@ docs: $(BIN)/ready ## Build the documentation into site/; a broken link is an er
 
 bench: build ## Figures: telewire beside confluent-kafka, the embedded broker beside Apache Kafka
 	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/throughput.py
+	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/columns.py
 	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/brokers.py
 
 clean: ## Remove what was made in this checkout (the cache of all checkouts stays: ~/.cache/telewire)

@@ -10,7 +10,7 @@ from typing import Any
 BENCHES = Path(__file__).resolve().parents[3] / "benches" / "python"
 
 
-def run(program: str, kafka: str, tmp_path: Path) -> dict[str, Any]:
+def run(program: str, kafka: str, tmp_path: Path, heading: str = "times as fast") -> dict[str, Any]:
     figures = tmp_path / "figures.json"
     done = subprocess.run(
         [
@@ -32,7 +32,7 @@ def run(program: str, kafka: str, tmp_path: Path) -> dict[str, Any]:
     assert done.returncode == 0, done.stdout + done.stderr
     found: dict[str, Any] = json.loads(figures.read_text())
     assert {"cpu", "cores", "telewire", "confluent_kafka"} <= found["machine"].keys()
-    assert "times as fast" in done.stdout
+    assert heading in done.stdout
     return found
 
 
@@ -52,9 +52,15 @@ def test_brokers_measures_every_size_in_both_directions(kafka: str, tmp_path: Pa
     assert found["cost"]["answered_ms"]["median"] > 0
 
 
+def test_columns_writes_and_reads_the_same_samples_with_both_clients(kafka: str, tmp_path: Path) -> None:
+    found = run("columns.py", kafka, tmp_path, "of the ceiling")
+    assert found["ratios"].keys() == {"write", "read"}
+    assert all(len(series["rounds"]) == 1 for series in found["series"].values())
+
+
 def test_without_a_broker_a_bench_says_how_to_get_one() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "TELEWIRE_TEST_BROKERS"}
-    for program in ("throughput.py", "brokers.py"):
+    for program in ("throughput.py", "brokers.py", "columns.py"):
         done = subprocess.run(
             [sys.executable, str(BENCHES / program)],
             capture_output=True,
