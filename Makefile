@@ -22,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kafka build lint docs bench clean requirements test-rust test-peers test-python preflight peers
+.PHONY: help demo test kafka build lint docs bench bench-codec fuzz clean requirements test-rust test-peers test-python preflight peers
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,10 +60,26 @@ lint: $(BIN)/ready ## Formats, lints, types, floors, licences
 docs: $(BIN)/ready ## Build the documentation into site/; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: build ## Figures: telewire beside confluent-kafka, the embedded broker beside Apache Kafka
+bench: build bench-codec ## Figures: the codec, telewire beside confluent-kafka, the embedded broker beside Apache Kafka
 	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/throughput.py
 	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/columns.py
-	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/brokers.py
+	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/handlers.py
+	cargo bench $(CARGO_FLAGS) --bench brokers --no-run
+	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- cargo bench $(CARGO_FLAGS) --bench brokers
+
+bench-codec: peers ## Figures of the codec alone: beside the limit loops (Rust), upb and quixstreams (Python)
+	cargo bench --locked --no-default-features --bench decode
+	cargo bench --locked --no-default-features --bench encode
+	@$(PEERS)/bin/python benches/python/codec.py
+
+FUZZ_SECONDS ?= 600
+FUZZED := envelope periodic rows synchro written
+
+fuzz: ## Fuzz the codec, FUZZ_SECONDS for each target (needs a nightly compiler and cargo-fuzz)
+	@for target in $(FUZZED); do \
+	  mkdir -p $(CACHE)/fuzz/$$target && cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target \
+	    $(CACHE)/fuzz/$$target tests/fuzz/corpus/$$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; \
+	done
 
 clean: ## Remove what was made in this checkout (the cache of all checkouts stays: ~/.cache/telewire)
 	rm -rf $(VENV) $(PEERS) dist site target .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -10,6 +10,7 @@ mod conformance_tests;
 mod decode;
 mod encode;
 mod envelope;
+mod head;
 mod message;
 mod packet_type;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use encode::{
     bytes_per_row, encode_periodic, encode_rows, encode_synchro, fixed_bytes, periodic_len, rows_len, synchro_len,
 };
 pub use envelope::Envelope;
+pub use head::Head;
 pub use message::decode_message;
 pub use packet_type::PacketType;
 pub use texts::TextsRef;

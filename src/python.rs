@@ -10,6 +10,7 @@ mod blocks;
 mod boundary;
 mod broker;
 mod client;
+mod codec;
 mod errors;
 mod info;
 mod logs;
@@ -35,6 +36,8 @@ mod core_module {
     use super::broker::Broker;
     #[pymodule_export]
     use super::client::{Client, connect};
+    #[pymodule_export]
+    use super::codec::{decode_contents, encode_periodic_content, encode_rows_content, encode_synchro_content};
     #[pymodule_export]
     use super::info::SessionInfo;
     #[pymodule_export]

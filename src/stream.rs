@@ -21,7 +21,7 @@ pub use blocks::{Block, BlockCounts, BlockOptions, Blocks, Piece, Step, UnknownF
 pub use client::{Client, FormatNews, FormatWatch, SessionWatch};
 pub use options::{ClientOptions, Inactivity, LayoutChoice, LiveStart, OnOutage, ReadOptions, Reading};
 pub use queue::Batch;
-pub use reader::{Completion, Item, Packet, ReadCounts, Reader, SessionRef, StreamRef};
+pub use reader::{Completion, Item, Origin, Packet, ReadCounts, Reader, SessionRef, StreamRef};
 pub use session_writer::{CanFrame, ErrorRecord, Marker, SessionWriter, StreamWriter};
 pub use writer::{Flushed, InfoType, PacketWriter};
 

@@ -1,4 +1,4 @@
-"""Apache Kafka topic to NumPy blocks, and NumPy arrays to an acknowledged topic, beside confluent-kafka with ready bytes.
+"""Apache Kafka topic to NumPy blocks, NumPy arrays to an acknowledged topic; beside confluent-kafka with ready bytes.
 
 The other client does nothing with the payload: it is the ceiling of any Python program on librdkafka. Rounds are
 interleaved and the order within a round alternates; the figure is the median of the paired ratios. See
@@ -49,9 +49,7 @@ class Bench:
         self.admin = AdminClient({"bootstrap.servers": address})
         settings = {"compression.type": options.compression}
         domain = new_topic(self.admin, "bench").replace("-", "")
-        self.client = telewire.connect(
-            address, layout="domain", domain=domain, producer=settings, timeout_s=DEADLINE_S
-        )
+        self.client = telewire.connect(address, layout="domain", domain=domain, producer=settings, timeout_s=DEADLINE_S)
         self.producer = Producer({"bootstrap.servers": address, **settings, **PRODUCER})
         self.parameters = [f"p{index}:Bench" for index in range(options.parameters)]
         rng = np.random.default_rng(20_251_121)

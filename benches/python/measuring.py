@@ -1,4 +1,4 @@
-"""What both benches share: timing with CPU time, ratios of paired rounds with their spread, and on what it ran."""
+"""Measuring: timing with CPU time, ratios of paired rounds with their spread, and on what it ran."""
 
 from __future__ import annotations
 

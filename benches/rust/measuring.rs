@@ -2,7 +2,7 @@
 //!
 //! A round runs every contestant once over the same bytes, in turn; a ratio is the median of the rounds' ratios. Each
 //! contestant is one thread that never waits, so the figure is the time that thread was on a processor where the system
-//! tells it (Linux), and the clock's elsewhere: what else the machine does counts for nobody.
+//! tells it (Unix), and the clock's elsewhere: what else the machine does counts for nobody.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -117,7 +117,10 @@ impl Report {
             let best = taken.iter().fold(f64::MAX, |a, &b| a.min(b));
             let best = samples as f64 / best / 1e6;
             let ratio = Spread::of(seconds[0].iter().zip(taken).map(|(ours, theirs)| theirs / ours).collect());
-            print!("  {:<34} {:>7.0} M samples/s ({:.0} to {:.0}), best {best:.0}", contestant.name, rate.median, rate.lower, rate.upper);
+            print!(
+                "  {:<34} {:>7.0} M samples/s ({:.0} to {:.0}), best {best:.0}",
+                contestant.name, rate.median, rate.lower, rate.upper
+            );
             if std::ptr::eq(taken, &seconds[0]) {
                 println!();
             } else {
@@ -154,8 +157,15 @@ fn timed(run: impl FnOnce()) -> f64 {
 }
 
 /// Time this thread has been on a processor, if the system tells.
+#[cfg(unix)]
 fn on_processor_ns() -> Option<u64> {
-    std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok()
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Some(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+}
+
+#[cfg(not(unix))]
+fn on_processor_ns() -> Option<u64> {
+    None
 }
 
 /// Keeps a result from being optimised away.

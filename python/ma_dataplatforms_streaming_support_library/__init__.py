@@ -140,7 +140,7 @@ if TYPE_CHECKING:
     from ma_dataplatforms_streaming_support_library.contracts.session_management.session_info import SessionInfo
     from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ApiResult, ServiceApiResult
     from ma_dataplatforms_streaming_support_library.contracts.shared.error_code import ErrorCode
-    from ma_dataplatforms_streaming_support_library.contracts.shared.i_handler import IHandler
+    from ma_dataplatforms_streaming_support_library.contracts.shared.i_handler import IHandler, SupportsHandle
     from ma_dataplatforms_streaming_support_library.contracts.shared.i_service import IService
     from ma_dataplatforms_streaming_support_library.contracts.shared.i_support_library_api import ISupportLibraryApi
     from ma_dataplatforms_streaming_support_library.contracts.shared.kafka_security_configuration import (
@@ -315,6 +315,7 @@ __all__ = [
     "SupportLibraryBootstrapper",
     "SupportLibraryError",
     "SupportLibraryStateError",
+    "SupportsHandle",
     "TimestampColumn",
     "TimestampData",
     "TimestampValue",
@@ -418,7 +419,7 @@ _MODULES: Final = {
         "ServiceApiResult",
     ),
     "contracts.shared.error_code": ("ErrorCode",),
-    "contracts.shared.i_handler": ("IHandler",),
+    "contracts.shared.i_handler": ("IHandler", "SupportsHandle"),
     "contracts.shared.i_service": ("IService",),
     "contracts.shared.i_support_library_api": ("ISupportLibraryApi",),
     "contracts.shared.kafka_security_configuration": ("KafkaSecurityConfiguration",),

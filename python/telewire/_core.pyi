@@ -321,6 +321,42 @@ class Packet:
             FormatError: Nobody has defined the data format it names.
         """
 
+# The codec without a client: for its tests against Google's protobuf, and for the benches. `format` is the number of a
+# data format or the identifiers themselves; values as in `telewire.columns.columns`. Without a type name whole packets
+# are decoded, not contents.
+
+def encode_periodic_content(
+    format: int | Sequence[str],
+    start_ns: int,
+    interval_ns: int,
+    values: _Values,
+    status: NDArray[np.uint8] | None = None,
+) -> bytes: ...
+def encode_rows_content(
+    format: int | Sequence[str],
+    timestamps_ns: NDArray[np.uint64],
+    values: _Values,
+    status: NDArray[np.uint8] | None = None,
+) -> bytes: ...
+def encode_synchro_content(
+    format: int | Sequence[str],
+    start_ns: int,
+    intervals_ns: NDArray[np.uint32],
+    values: _Values,
+    status: NDArray[np.uint8] | None = None,
+) -> bytes: ...
+def decode_contents(
+    type_name: str | None, packets: list[bytes], wanted: Sequence[int] | None = None
+) -> tuple[
+    int | tuple[str, ...] | None,
+    NDArray[np.int64],
+    NDArray[np.float64],
+    dict[int, NDArray[np.generic] | list[str]],
+    NDArray[np.uint8],
+    Literal["periodic", "rows", "synchro"],
+    int | None,
+]: ...
+
 @final
 class Event:
     @property

@@ -413,12 +413,15 @@ class Client:
             identifier: Without a session, only those whose identifier matches; ``*`` stands for any text.
             mode: ``live`` reads sessions that are or become live and goes on until it is closed, ``historic`` reads
                 ended ones and stops, ``both`` does both. Without it, a session is read as said above, and sessions
-                that match are read ``live``.
+                that match are read ``live``. With a session, ``live`` reads it only if it has not ended and
+                ``historic`` only if it has; otherwise a warning is logged and nothing is read.
             streams: Named streams to read; None for all. The main stream is read too unless `exclude_main`.
             exclude_main: Leave the main stream out.
             excluded_streams: Named streams to leave out.
             inactivity_s: Silence in seconds after which a session counts as complete; None for never. By default that
-                is never for live sessions and 30 s for history.
+                is never for live sessions and 30 s for history. Only time counts in which a packet could have come:
+                not while the broker does not answer, and not while the packets handed out last are being handled
+                (until more are asked for).
             start: For live sessions, ``beginning`` reads them from their first record, ``edge`` from now on.
             since: Start at records submitted at or after this time (a time, or ns since the Unix epoch).
             end: ``session`` reads a session to its end, ``now`` stops at what is there when its reading begins, even

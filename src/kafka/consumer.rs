@@ -409,9 +409,17 @@ impl Consumer {
             let found = unsafe { rdk::rd_kafka_consume_batch_queue(self.queue.0, 0, messages.as_mut_ptr(), wanted) };
             let Some(found) = usize::try_from(found).ok().filter(|found| *found > 0) else { break };
             let batch = MessagePtrs(&messages[..found]);
+            let mut topic = (std::ptr::null_mut(), "");
             for message in batch.0 {
-                // SAFETY: the messages are valid until `batch` is dropped.
-                unsafe { self.deliver(&**message, sink) };
+                // SAFETY: the messages are valid until `batch` is dropped, and so are the names of their topics.
+                unsafe {
+                    let message = &**message;
+                    // Nearly always that of the message before.
+                    if message.rkt != topic.0 {
+                        topic = (message.rkt, topic_of(message));
+                    }
+                    self.deliver(message, topic.1, sink);
+                }
             }
             count += found;
             if found < wanted {
@@ -433,7 +441,7 @@ impl Consumer {
                             return count;
                         }
                         count += 1;
-                        self.deliver(&*message, sink);
+                        self.deliver(&*message, topic_of(&*message), sink);
                     }
                 }
                 rdk::RD_KAFKA_EVENT_ERROR => {
@@ -497,12 +505,11 @@ impl Consumer {
         sink(Event::Error { error, topic: None, fatal });
     }
 
-    /// SAFETY contract: `message` is a valid message that outlives the call.
-    unsafe fn deliver(&self, message: &rdk::rd_kafka_message_t, sink: &mut dyn FnMut(Event<'_>)) {
+    /// SAFETY contract: `message` is a valid message that outlives the call, and `topic` is its topic.
+    unsafe fn deliver(&self, message: &rdk::rd_kafka_message_t, topic: &str, sink: &mut dyn FnMut(Event<'_>)) {
         // SAFETY: by the contract of this function, all pointers of the message are valid for their stated lengths; the
         // payload of an error is its text.
         unsafe {
-            let topic = if message.rkt.is_null() { "" } else { text(rdk::rd_kafka_topic_name(message.rkt)) };
             match message.err {
                 RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => {}
                 RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
@@ -611,6 +618,14 @@ fn checked(operation: &str, error: *mut rdk::rd_kafka_error_t) -> Result<()> {
         rdk::rd_kafka_error_destroy(error);
         done(operation, code)
     }
+}
+
+/// The topic of a message; empty for errors that are about none.
+///
+/// SAFETY contract: `message` is a valid message.
+unsafe fn topic_of(message: &rdk::rd_kafka_message_t) -> &str {
+    // SAFETY: by the contract of this function: a message keeps its topic, and the topic its name.
+    if message.rkt.is_null() { "" } else { unsafe { text(rdk::rd_kafka_topic_name(message.rkt)) } }
 }
 
 /// SAFETY contract: `data` is null or valid for `length` bytes for the lifetime chosen by the caller.

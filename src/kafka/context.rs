@@ -117,8 +117,11 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            return; // Each broker's own failure was said before, and says more.
+        // Of brokers that are all down, each one's own failure was said before, and says more. The end of a partition is no
+        // failure; it comes here when a consumer that had reached one is closed.
+        if matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::PartitionEOF))
+        {
+            return;
         }
         self.remember(reason);
         if self.is_news(reason) {
@@ -146,6 +149,16 @@ mod tests {
         let problem = context.problem().unwrap();
         assert!(problem.refused);
         assert!(problem.reason.contains("check user name"));
+    }
+
+    #[test]
+    fn the_end_of_a_partition_is_no_problem_of_the_connection() {
+        let context = Context::default();
+        context
+            .error(KafkaError::Global(RDKafkaErrorCode::PartitionEOF), "Fetch from broker 1 reached end of partition");
+        assert!(context.problem().is_none());
+        context.error(KafkaError::Global(RDKafkaErrorCode::Authentication), "no such user");
+        assert!(context.problem().is_some());
     }
 
     #[test]

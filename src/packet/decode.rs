@@ -138,6 +138,16 @@ impl Decoder {
         Self::default()
     }
 
+    /// Bytes of memory it holds for the next packet.
+    #[must_use]
+    pub fn bytes_held(&self) -> usize {
+        self.format.names.bytes_held()
+            + self.parts.capacity() * size_of::<Part>()
+            + self.timestamps.capacity() * size_of::<u64>()
+            + self.intervals.capacity() * size_of::<u32>()
+            + self.lists.capacity() * size_of::<(ValueType, u32)>()
+    }
+
     /// Looks at the outermost fields of a packet of samples: its format, its times, and where its columns or rows are.
     ///
     /// # Errors
@@ -233,12 +243,15 @@ impl Decoder {
 fn format(format: &mut FormatBuffer, mut reader: Reader<'_>) -> WireResult<()> {
     while let Some((number, wire)) = reader.field()? {
         match (number, wire) {
-            (1, WireType::Varint) => format.case = FormatCase::Id(reader.varint()?),
+            (1, WireType::Varint) => {
+                format.clear();
+                format.case = FormatCase::Id(reader.varint()?);
+            }
             (2, WireType::Bytes) => {
                 let mut list = reader.message()?;
                 if format.case != FormatCase::Names {
+                    format.clear();
                     format.case = FormatCase::Names;
-                    format.names.clear();
                 }
                 while let Some((number, wire)) = list.field()? {
                     match (number, wire) {

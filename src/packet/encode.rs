@@ -1,7 +1,10 @@
 //! Columns to the wire: the three sample packets, byte for byte as Google's protobuf writes them.
 //!
-//! A value of positive zero and a status of 0 are not written, as proto3 has it; negative zero and NaN are. Lengths
-//! are counted first, so that every byte is written once, into a buffer the caller can use again.
+//! A value of positive zero and a status of 0 are not written, as proto3 has it; negative zero and NaN are. Doubles are
+//! written in one pass behind room for their lengths, other types after their lengths were counted; into a buffer the
+//! caller can use again.
+
+mod doubles;
 
 use super::columns::{ColumnRef, FormatRef, Strided, ValuesRef, status};
 use super::wire::{field_len, put_bytes, put_header, put_varint, varint_len};
@@ -17,9 +20,6 @@ const TIMESTAMPS: u8 = 2;
 const INTERVAL: u8 = 3;
 const ROWS: u8 = 3;
 const COLUMNS: u8 = 4;
-
-/// A double sample of a non-zero value and status 1: header, value, status.
-const DOUBLE_SAMPLE: [u8; 13] = [0x0a, 11, 0x09, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 1];
 
 /// A value of a sample as the wire sees it.
 trait Sample: Copy {
@@ -129,7 +129,7 @@ fn column_len(column: &ColumnRef<'_>) -> usize {
     match column.values {
         ValuesRef::F64(values) if status.is_none() => {
             let zeros = values.iter().filter(|value| value.to_bits() == 0).count();
-            DOUBLE_SAMPLE.len() * values.len() - 9 * zeros
+            doubles::FULL * values.len() - 9 * zeros
         }
         ValuesRef::F64(values) => list_len(values.iter().copied(), status),
         ValuesRef::I32(values) => list_len(values.iter().copied(), status),
@@ -144,30 +144,50 @@ fn put_list<T: Sample>(out: &mut Vec<u8>, values: impl Iterator<Item = T>, statu
     }
 }
 
-/// Valid doubles without a zero among them: one template, filled in.
-fn put_doubles(out: &mut Vec<u8>, values: impl ExactSizeIterator<Item = f64>) {
+/// Appends a message that holds one list of doubles: headers, then what `put` puts down, `most` bytes at most.
+///
+/// The list is put down where it lies if it takes the most bytes, and moved if it turns out to have shorter headers.
+#[inline]
+fn put_doubles(out: &mut Vec<u8>, number: u8, most: usize, put: impl FnOnce(&mut [u8], usize) -> usize) {
     let start = out.len();
-    out.resize(start + DOUBLE_SAMPLE.len() * values.len(), 0);
-    for (sample, value) in out[start..].chunks_exact_mut(DOUBLE_SAMPLE.len()).zip(values) {
-        sample.copy_from_slice(&DOUBLE_SAMPLE);
-        sample[3..11].copy_from_slice(&value.to_bits().to_le_bytes());
+    let list_start = start + doubles::headers_len(most);
+    out.resize(list_start + most + doubles::SLACK, 0);
+    let list_end = put(out, list_start);
+    let length = list_end - list_start;
+    out.truncate(list_end);
+    let spare = list_start - start - doubles::headers_len(length);
+    if spare > 0 {
+        out.copy_within(list_start.., list_start - spare);
+        out.truncate(list_end - spare);
+    }
+    let mut at = start;
+    for (number, length) in [(number, field_len(length)), (f64::LIST, length)] {
+        out[at] = number << 3 | 2;
+        at += 1;
+        let mut rest = length;
+        while rest >= 0x80 {
+            out[at] = rest as u8 | 0x80;
+            at += 1;
+            rest >>= 7;
+        }
+        out[at] = rest as u8;
+        at += 1;
     }
 }
 
 fn put_column(out: &mut Vec<u8>, column: &ColumnRef<'_>) {
-    let length = column_len(column);
-    let list = list_number(&column.values);
-    put_header(out, COLUMNS, field_len(length));
-    put_header(out, list, length);
-    out.reserve(length);
     let status = &column.status;
+    if let ValuesRef::F64(values) = column.values
+        && doubles::are_short(*status)
+    {
+        let most = doubles::FULL * values.len();
+        return put_doubles(out, COLUMNS, most, |out, at| doubles::put_column(out, at, values, *status));
+    }
+    let length = column_len(column);
+    put_header(out, COLUMNS, field_len(length));
+    put_header(out, list_number(&column.values), length);
+    out.reserve(length);
     match column.values {
-        ValuesRef::F64(values) if status.is_none() && length == DOUBLE_SAMPLE.len() * values.len() => {
-            match values.as_slice() {
-                Some(slice) => put_doubles(out, slice.iter().copied()),
-                None => put_doubles(out, values.iter().copied()),
-            }
-        }
         ValuesRef::F64(values) => put_list(out, values.iter().copied(), status),
         ValuesRef::I32(values) => put_list(out, values.iter().copied(), status),
         ValuesRef::Bool(values) => put_list(out, values.iter().copied(), status),
@@ -365,6 +385,13 @@ pub fn encode_rows(
     }
     let rows = timestamps_ns.len();
     match first {
+        ValuesRef::F64(_) if columns.iter().all(|column| doubles::are_short(column.status)) => {
+            let most = doubles::FULL * columns.len();
+            out.reserve(rows * (doubles::headers_len(most) + most) + doubles::SLACK);
+            for row in 0..rows {
+                put_doubles(out, ROWS, most, |out, at| doubles::put_row(out, at, columns, row));
+            }
+        }
         ValuesRef::F64(_) => put_rows(out, rows, columns, double_at),
         ValuesRef::I32(_) => put_rows(out, rows, columns, int_at),
         ValuesRef::Bool(_) => put_rows(out, rows, columns, bool_at),

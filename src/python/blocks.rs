@@ -53,7 +53,7 @@ impl Blocks {
                     let (topic, partition, offset) = (record.topic.clone(), record.partition, record.offset);
                     let packet = Packet::new(record, self.formats.clone());
                     let first = self.warned.lock().insert(topic.clone());
-                    if first && self.reader.get().skips() {
+                    if first && self.reader.get().skips_undecodable() {
                         log::warn!(
                             "record at {topic} partition {partition} offset {offset} cannot be read and is skipped: \
                              {error}; further ones of this topic are only counted, see Blocks.counts"

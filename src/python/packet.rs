@@ -1,7 +1,6 @@
 //! One packet that was read: the record as it came, its envelope looked at, its content unopened until asked for.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,7 +12,7 @@ use pyo3::types::{PyBytes, PyString, PyTuple};
 use super::boundary::{self, Held};
 use super::{errors, samples};
 use crate::error::Error;
-use crate::packet::{Envelope, PacketType};
+use crate::packet::{Head, PacketType};
 use crate::stream;
 
 /// Identifiers by data source and id, as the tuples that samples carry.
@@ -52,74 +51,48 @@ impl Formats {
     }
 }
 
-/// The envelope's fields, as ranges of the payload.
-struct Head {
-    type_name: Range<usize>,
-    session_key: Range<usize>,
-    content: Range<usize>,
-    is_essential: bool,
-    id: u64,
-}
-
-impl Head {
-    fn peek(payload: &Bytes) -> Result<Self, Error> {
-        let envelope = Envelope::peek(payload)?;
-        // The envelope borrows from the payload, so each part's place in it follows from the addresses; an empty part
-        // may point anywhere.
-        let range = |part: &[u8]| {
-            if part.is_empty() {
-                return 0..0;
-            }
-            let start = part.as_ptr() as usize - payload.as_ptr() as usize;
-            start..start + part.len()
-        };
-        Ok(Self {
-            type_name: range(envelope.type_name.as_bytes()),
-            session_key: range(envelope.session_key.as_bytes()),
-            content: range(envelope.content),
-            is_essential: envelope.is_essential,
-            id: envelope.id,
-        })
-    }
-}
-
 /// A packet as it was read. Opened only as far as somebody asks.
 #[pyclass(frozen, module = "telewire")]
 pub(super) struct Packet {
-    record: stream::Packet,
-    head: Result<Head, Error>,
+    origin: Arc<stream::Origin>,
+    #[pyo3(get)]
+    offset: i64,
+    timestamp_ms: i64,
+    head: Option<Head>,
     formats: Arc<Formats>,
+    // Made Python's own when it is asked for: most programs let go of it at once, and memory that is used again is still
+    // in the processor's cache.
+    payload: Bytes,
 }
 
 impl Packet {
     pub(super) fn new(record: stream::Packet, formats: Arc<Formats>) -> Self {
-        Self { head: Head::peek(&record.payload), record, formats }
+        Self {
+            origin: record.origin,
+            offset: record.offset,
+            timestamp_ms: record.timestamp_ms,
+            head: record.head,
+            formats,
+            payload: record.payload,
+        }
     }
 
-    pub(super) fn record(&self) -> &stream::Packet {
-        &self.record
-    }
-
-    /// Why it is no packet, if it is none.
-    pub(super) fn fault(&self) -> Option<&Error> {
-        self.head.as_ref().err()
-    }
-
-    fn part(&self, range: impl FnOnce(&Head) -> &Range<usize>) -> &[u8] {
-        self.head.as_ref().map_or(&[], |head| &self.record.payload[range(head).clone()])
-    }
-
-    fn text(&self, range: impl FnOnce(&Head) -> &Range<usize>) -> &str {
-        // `Envelope::peek` has seen that it is UTF-8.
-        std::str::from_utf8(self.part(range)).unwrap_or_default()
+    /// Topic, partition and offset.
+    pub(super) fn source(&self) -> (&str, i32, i64) {
+        (&self.origin.topic, self.origin.partition, self.offset)
     }
 
     fn type_name(&self) -> &str {
-        self.text(|head| &head.type_name)
+        self.head.as_ref().map_or("", |head| head.type_name(&self.payload))
+    }
+
+    fn inner(&self) -> &[u8] {
+        self.head.as_ref().map_or(&[], |head| head.content(&self.payload))
     }
 
     fn place(&self) -> String {
-        format!("{} partition {} offset {}", self.record.topic, self.record.partition, self.record.offset)
+        let (topic, partition, offset) = self.source();
+        format!("{topic} partition {partition} offset {offset}")
     }
 }
 
@@ -135,45 +108,40 @@ impl Packet {
     /// The session it was written for: the record's key.
     #[getter]
     fn session_key<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
-        PyString::intern(py, &self.record.session.key)
+        PyString::intern(py, &self.origin.session.key)
     }
 
     /// The session the packet itself names; readers go by `session_key`.
     #[getter]
     fn named_session_key(&self) -> &str {
-        self.text(|head| &head.session_key)
+        self.head.as_ref().map_or("", |head| head.session_key(&self.payload))
     }
 
     #[getter]
     fn data_source<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
-        PyString::intern(py, &self.record.session.data_source)
+        PyString::intern(py, &self.origin.session.data_source)
     }
 
     /// Stream it was read from; `""` is the main stream.
     #[getter]
     fn stream<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
-        PyString::intern(py, &self.record.stream)
+        PyString::intern(py, &self.origin.stream)
     }
 
     #[getter]
     fn topic<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
-        PyString::intern(py, &self.record.topic)
+        PyString::intern(py, &self.origin.topic)
     }
 
     #[getter]
     fn partition(&self) -> i32 {
-        self.record.partition
-    }
-
-    #[getter]
-    fn offset(&self) -> i64 {
-        self.record.offset
+        self.origin.partition
     }
 
     /// When it was submitted, in ns since the Unix epoch: the record's time, whole milliseconds.
     #[getter]
     fn submit_time_ns(&self) -> Option<i64> {
-        (self.record.timestamp_ms >= 0).then(|| self.record.timestamp_ms.saturating_mul(1_000_000))
+        (self.timestamp_ms >= 0).then(|| self.timestamp_ms.saturating_mul(1_000_000))
     }
 
     /// The same in UTC.
@@ -187,7 +155,7 @@ impl Packet {
 
     #[getter]
     fn is_essential(&self) -> bool {
-        self.head.as_ref().is_ok_and(|head| head.is_essential)
+        self.head.as_ref().is_some_and(|head| head.is_essential)
     }
 
     /// The writer's counter, 0 when unused.
@@ -199,19 +167,19 @@ impl Packet {
     /// The whole packet as it was read.
     #[getter]
     fn data<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.record.payload)
+        PyBytes::new(py, &self.payload)
     }
 
     /// The inner message, serialised.
     #[getter]
     fn content<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.part(|head| &head.content))
+        PyBytes::new(py, self.inner())
     }
 
     /// Why the record is no packet; None for every packet that is one.
     #[getter]
     fn error(&self) -> Option<String> {
-        self.head.as_ref().err().map(ToString::to_string)
+        self.fault().map(|fault| fault.to_string())
     }
 
     /// The inner message as a protobuf object, None for a type of somebody's own.
@@ -220,8 +188,7 @@ impl Packet {
         static MESSAGE_OF: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let message_of = MESSAGE_OF
             .get_or_try_init(py, || py.import("telewire.packet")?.getattr("message_of").map(Bound::unbind))?;
-        let place = (&*self.record.topic, self.record.partition, self.record.offset);
-        message_of.bind(py).call1((self.type_name(), self.content(py), place))
+        message_of.bind(py).call1((self.type_name(), self.content(py), self.source()))
     }
 
     /// The samples as columns, None for a packet without samples.
@@ -230,8 +197,8 @@ impl Packet {
         if !kind.is_samples() {
             return Ok(None);
         }
-        let content = self.part(|head| &head.content);
-        let found = samples::decode(py, kind, content, &self.record.session.data_source, &self.formats)
+        let content = self.inner();
+        let found = samples::decode(py, kind, content, &self.origin.session.data_source, &self.formats)
             .map_err(|fault| self.located(py, fault))?;
         static SAMPLES_OF: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let samples_of = SAMPLES_OF
@@ -240,14 +207,22 @@ impl Packet {
     }
 
     fn __repr__(&self) -> String {
-        match self.fault() {
-            None => format!("<Packet {} at {}>", self.type_name(), self.place()),
-            Some(_) => format!("<Packet (undecodable) at {}>", self.place()),
+        match self.head {
+            Some(_) => format!("<Packet {} at {}>", self.type_name(), self.place()),
+            None => format!("<Packet (undecodable) at {}>", self.place()),
         }
     }
 }
 
 impl Packet {
+    /// Why it is no packet, if it is none.
+    fn fault(&self) -> Option<Error> {
+        if self.head.is_some() {
+            return None;
+        }
+        Head::peek(&self.payload).err()
+    }
+
     fn located(&self, py: Python<'_>, fault: samples::Fault) -> PyErr {
         match fault {
             samples::Fault::Python(error) => error,
@@ -261,12 +236,12 @@ impl Packet {
         let located = Error::Decode { what: format!("{what} at {}", self.place()), reason };
         let raised = errors::raise(py, &located);
         // A program that wants to look at the record needs its place and bytes, not only words about them.
-        let bytes = if self.head.is_ok() { self.content(py) } else { self.data(py) };
+        let bytes = if self.head.is_some() { self.content(py) } else { self.data(py) };
         let value = raised.value(py);
         let filled = value
-            .setattr("topic", &*self.record.topic)
-            .and_then(|()| value.setattr("partition", self.record.partition))
-            .and_then(|()| value.setattr("offset", self.record.offset))
+            .setattr("topic", &*self.origin.topic)
+            .and_then(|()| value.setattr("partition", self.origin.partition))
+            .and_then(|()| value.setattr("offset", self.offset))
             .and_then(|()| value.setattr("data", bytes));
         filled.err().unwrap_or(raised)
     }

@@ -13,6 +13,7 @@ use super::blocks::Blocks;
 use super::boundary::{self, Held};
 use super::info::SessionInfo;
 use super::packet::{Formats, Packet};
+use crate::packet::Head;
 use crate::session;
 use crate::stream::{self, Batch, BlockOptions, Completion, Item};
 
@@ -61,7 +62,7 @@ impl Reader {
     }
 
     /// Whether what cannot be read is passed over.
-    pub(super) fn skips(&self) -> bool {
+    pub(super) fn skips_undecodable(&self) -> bool {
         self.skip_undecodable
     }
 
@@ -78,11 +79,13 @@ impl Reader {
         self.done.store(true, Ordering::Release);
     }
 
-    fn packet(&self, record: stream::Packet) -> Option<Packet> {
-        let packet = Packet::new(record, self.formats.clone());
-        let (true, Some(fault)) = (self.skip_undecodable, packet.fault()) else { return Some(packet) };
-        let record = packet.record();
+    /// Whether a record that is no packet is passed over.
+    fn skips(&self, record: &stream::Packet) -> bool {
+        if !self.skip_undecodable || record.head.is_some() {
+            return false;
+        }
         if self.warned.lock().insert(record.topic.clone()) {
+            let fault = Head::peek(&record.payload).err().map(|fault| fault.to_string()).unwrap_or_default();
             log::warn!(
                 "record at {} partition {} offset {} is no packet and is skipped: {fault}; further ones of this topic \
                  are only counted, see Reader.counts",
@@ -91,17 +94,16 @@ impl Reader {
                 record.offset
             );
         }
-        None
+        true
     }
 
     fn convert<'py>(&self, py: Python<'py>, items: Vec<Item>, events: bool) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
         for item in items {
             match item {
+                Item::Packet(record) if self.skips(&record) => {}
                 Item::Packet(record) => {
-                    if let Some(packet) = self.packet(record) {
-                        list.append(Bound::new(py, packet)?)?;
-                    }
+                    list.append(Bound::new(py, Packet::new(record, self.formats.clone()))?)?;
                 }
                 other if events => list.append(Bound::new(py, event(py, other)?)?)?,
                 _ => {}
@@ -186,8 +188,8 @@ impl Reader {
     /// This packet was handled: the group goes on behind it.
     fn store(&self, py: Python<'_>, packet: &Bound<'_, Packet>) -> PyResult<()> {
         let reader = self.reader.get(py)?;
-        let packet = packet.get().record();
-        boundary::quick(py, "store", || reader.store(packet))
+        let (topic, partition, offset) = packet.get().source();
+        boundary::quick(py, "store", || reader.store_offset(topic, partition, offset))
     }
 
     /// What was stored reaches the broker now.

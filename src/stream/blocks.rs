@@ -16,7 +16,7 @@ use super::client::Client;
 use super::queue::Batch;
 use super::reader::{Item, Packet, Reader, SessionRef, StreamRef};
 use crate::error::{Error, Result};
-use crate::packet::{Appended, ColumnBlock, Decoder, Envelope, PacketFormat, PacketType, TextsRef, Wanted};
+use crate::packet::{Appended, ColumnBlock, Decoder, Head, PacketFormat, PacketType, TextsRef, Wanted};
 use crate::session::Pattern;
 
 /// Packets fetched at once.
@@ -433,19 +433,18 @@ impl Assembler {
     fn take(&mut self, item: Item, formats: &mut Formats, client: &Client) -> Option<(Item, UnknownFormat)> {
         match item {
             Item::Packet(packet) => {
-                let envelope = match Envelope::peek(&packet.payload) {
-                    Ok(envelope) => envelope,
-                    Err(error) => {
-                        self.unreadable(packet.clone(), error);
-                        return None;
-                    }
+                let Some(head) = &packet.head else {
+                    let error =
+                        Head::peek(&packet.payload).err().unwrap_or_else(|| Error::decode("record", "no packet"));
+                    self.unreadable(packet, error);
+                    return None;
                 };
-                let kind = PacketType::parse(envelope.type_name);
+                let kind = PacketType::parse(head.type_name(&packet.payload));
                 if !kind.is_samples() {
                     self.other(packet, kind);
                     return None;
                 }
-                let unknown = self.samples(&packet, kind, envelope.content, formats, client)?;
+                let unknown = self.samples(&packet, kind, head.content(&packet.payload), formats, client)?;
                 Some((Item::Packet(packet), unknown))
             }
             event => {

@@ -14,14 +14,14 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::client::Client;
 use super::options::{Inactivity, LiveStart, ReadOptions};
-use super::reader::{Completion, Item, Packet, ReaderCore, SessionRef, StreamRef};
+use super::reader::{Completion, Item, Origin, Packet, ReadCounts, ReaderCore, SessionRef, StreamRef};
 use super::selection::places;
 use crate::error::{Error, ErrorKind, Printable, Result};
 use crate::interrupt;
 use crate::kafka::admin::Topics;
 use crate::kafka::consumer::Message;
 use crate::kafka::{Consumer, Event, Start, TopicPartition};
-use crate::packet::{Envelope, PacketType, decode_message};
+use crate::packet::{Head, PacketType, decode_message};
 use crate::proto::open_data::CoverageCursorInfoPacket;
 use crate::session::{Pattern, SessionChange, SessionInfo};
 
@@ -29,8 +29,8 @@ use crate::session::{Pattern, SessionChange, SessionInfo};
 const TICK: Duration = Duration::from_millis(20);
 /// How often streams that appear later are looked for.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// How many events are taken before they are passed on.
-const MOST: usize = 4000;
+/// How many events are taken before they are passed on: as many as a reader takes at once.
+const MOST: usize = 1000;
 /// How long a member's last commit is waited for; librdkafka tries again itself when the consumer goes.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
 /// The inactivity time that holds when none is chosen: of ended sessions; live ones are only warned about.
@@ -62,6 +62,8 @@ struct Place {
     stream: Arc<str>,
     /// The next offset this session has not been given.
     next: i64,
+    /// What the packets of this round carry, and the round.
+    origin: (Arc<Origin>, u64),
     /// The end of the partition when it was taken up.
     captured: i64,
     end: Option<i64>,
@@ -87,7 +89,7 @@ struct Active {
     info: Arc<SessionInfo>,
     reference: Arc<SessionRef>,
     /// By slot of the partition.
-    places: HashMap<usize, Place>,
+    places: BTreeMap<usize, Place>,
     taken: HashSet<TopicPartition>,
     streams: BTreeMap<Arc<str>, StreamState>,
     was_live: bool,
@@ -129,11 +131,19 @@ pub(crate) struct Feed {
     /// Sessions to take up: those found at the start, and those whose taking up has to be tried again.
     waiting: VecDeque<Arc<SessionInfo>>,
     retry_at: Instant,
-    sessions: HashMap<String, Active>,
+    sessions: BTreeMap<String, Active>,
     finished: HashSet<String>,
     parts: Vec<Part>,
     free: Vec<usize>,
     slots: HashMap<Arc<str>, HashMap<i32, usize>>,
+    /// The slot of the last record: most often it is that of the next one.
+    recent: Option<usize>,
+    /// Its key, which was seen to be text.
+    recent_key: String,
+    /// Counts the fetches.
+    round: u64,
+    /// What was counted since it was last passed on.
+    counts: ReadCounts,
     looked: Instant,
     now: Instant,
     /// When silence was last looked at.
@@ -181,11 +191,15 @@ impl Feed {
             changes,
             waiting: VecDeque::new(),
             retry_at: now,
-            sessions: HashMap::new(),
+            sessions: BTreeMap::new(),
             finished: HashSet::new(),
             parts: Vec::new(),
             free: Vec::new(),
             slots: HashMap::new(),
+            recent: None,
+            recent_key: String::new(),
+            round: 0,
+            counts: ReadCounts::default(),
             looked: now - LOOK_AGAIN,
             now,
             listened: now,
@@ -305,6 +319,7 @@ impl Feed {
     }
 
     fn pass_on(&mut self) {
+        self.core.counters.add(std::mem::take(&mut self.counts));
         self.core.queue.put(&mut self.out);
     }
 
@@ -329,6 +344,7 @@ impl Feed {
             }
             return;
         }
+        self.round += 1;
         let consumer = self.consumer.clone();
         consumer.poll(TICK, room.min(MOST), &mut |event| self.on_event(event));
     }
@@ -396,7 +412,7 @@ impl Feed {
                 key: info.key.as_str().into(),
                 data_source: info.data_source.as_str().into(),
             }),
-            places: HashMap::new(),
+            places: BTreeMap::new(),
             taken: HashSet::new(),
             streams: BTreeMap::new(),
             was_live,
@@ -497,7 +513,14 @@ impl Feed {
                     let key = (place.topic.clone(), place.partition);
                     active.info.end_offsets.get(&key).map_or(high, |end| (*end).min(high))
                 });
-                active.places.insert(slot, Place { stream: stream.clone(), next, captured: high, end });
+                let origin = Origin {
+                    session: active.reference.clone(),
+                    stream: stream.clone(),
+                    topic: place.topic.clone(),
+                    partition: place.partition,
+                };
+                let origin = (Arc::new(origin), self.round);
+                active.places.insert(slot, Place { stream: stream.clone(), next, origin, captured: high, end });
             }
             active.streams.entry(stream).or_default();
             active.taken.insert(place);
@@ -524,7 +547,10 @@ impl Feed {
     }
 
     fn slot(&self, topic: &str, partition: i32) -> Option<usize> {
-        self.slots.get(topic)?.get(&partition).copied()
+        let here = |slot: &usize| {
+            self.parts.get(*slot).is_some_and(|part| part.place.partition == partition && *part.place.topic == *topic)
+        };
+        self.recent.filter(here).or_else(|| self.slots.get(topic)?.get(&partition).copied())
     }
 
     fn open_slot(&mut self, place: TopicPartition, position: i64, resumed_at: Option<i64>) -> usize {
@@ -544,6 +570,7 @@ impl Feed {
     }
 
     fn close_slot(&mut self, slot: usize) {
+        self.recent = None;
         if let Some(part) = self.parts.get(slot) {
             if let Some(partitions) = self.slots.get_mut(&part.place.topic) {
                 partitions.remove(&part.place.partition);
@@ -799,16 +826,20 @@ impl Feed {
 
     fn on_message(&mut self, message: &Message<'_>) {
         let Some(slot) = self.slot(message.topic, message.partition) else { return };
+        self.recent = Some(slot);
         let Some(part) = self.parts.get_mut(slot) else { return };
         part.position = message.offset + 1;
-        let counters = &self.core.counters;
-        let key = message.key.and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default();
-        let found = self.sessions.get_mut(key).and_then(|active| {
+        let key = message.key.unwrap_or_default();
+        if key != self.recent_key.as_bytes() {
+            self.recent_key.clear();
+            self.recent_key.push_str(std::str::from_utf8(key).unwrap_or_default());
+        }
+        let found = self.sessions.get_mut(&self.recent_key).and_then(|active| {
             let Active { places, streams, reference, silent, warned, .. } = active;
             Some((places.get_mut(&slot)?, streams, reference, silent, warned))
         });
         let Some((place, streams, reference, silent, warned)) = found else {
-            counters.skipped.fetch_add(1, Ordering::Relaxed);
+            self.counts.skipped += 1;
             return;
         };
         // What lies at or beyond the recorded end is not the session's, however much of it was fetched by chance.
@@ -819,30 +850,35 @@ impl Feed {
         *silent = Duration::ZERO;
         *warned = false;
         let Some(value) = message.value else { return };
-        let state = streams.entry(place.stream.clone()).or_default();
-        if !state.started {
+        if let Some(state) = streams.get_mut(&place.stream).filter(|state| !state.started) {
             state.started = true;
             self.out.push(Item::StreamStarted(StreamRef { session: reference.clone(), stream: place.stream.clone() }));
         }
-        counters.packets.fetch_add(1, Ordering::Relaxed);
-        counters.bytes.fetch_add(value.len() as u64, Ordering::Relaxed);
-        let cursor = match Envelope::peek(value) {
-            Ok(envelope) if PacketType::parse(envelope.type_name) == PacketType::CoverageCursorInfo => {
-                decode_message::<CoverageCursorInfoPacket>("a coverage cursor", envelope.content).ok()
+        self.counts.packets += 1;
+        self.counts.bytes += value.len() as u64;
+        let head = Head::peek(value).ok();
+        let cursor = match &head {
+            Some(head) if head.packet_type(value) == PacketType::CoverageCursorInfo => {
+                decode_message::<CoverageCursorInfoPacket>("a coverage cursor", head.content(value)).ok()
             }
-            Ok(_) => None,
-            Err(_) => {
-                counters.undecodable.fetch_add(1, Ordering::Relaxed);
+            Some(_) => None,
+            None => {
+                self.counts.undecodable += 1;
                 None
             }
         };
+        let (origin, round) = &mut place.origin;
+        if *round != self.round {
+            // One for each fetch: its count of references is then touched by one thread at a time, first by this one and
+            // later by whoever takes the packets.
+            *origin = Arc::new(Origin::clone(origin));
+            *round = self.round;
+        }
         self.out.push(Item::Packet(Packet {
-            session: reference.clone(),
-            stream: place.stream.clone(),
-            topic: part.place.topic.clone(),
-            partition: message.partition,
+            origin: origin.clone(),
             offset: message.offset,
             timestamp_ms: message.timestamp_ms,
+            head,
             payload: Bytes::copy_from_slice(value),
         }));
         if let Some(cursor) = cursor {
@@ -877,8 +913,10 @@ impl Feed {
         if !self.core.queue.is_idle() {
             return;
         }
-        let waiting = self.sessions.values().filter(|active| !active.done);
-        let longest = waiting.filter_map(|active| Some((active.silent, self.patience(active)?, active)));
+        // A live session that only a warning awaits is asked for too, until it was given.
+        let ever = self.options.inactivity != Inactivity::Never;
+        let waiting = self.sessions.values().filter(|active| ever && !active.done && !active.warned);
+        let longest = waiting.map(|active| (active.silent, self.patience(active).unwrap_or(SILENCE), active));
         if let Some((silent, patience, active)) = longest.max_by_key(|(silent, ..)| *silent) {
             let period = (patience / 4).min(LOOK_AGAIN);
             if silent >= period && self.now.duration_since(self.asked.0) >= period {

@@ -22,7 +22,10 @@ pub enum Batch {
 
 #[derive(Default)]
 struct State {
-    items: VecDeque<Item>,
+    /// As they were put in: whoever takes as many at once gets them without one being moved. None is empty.
+    batches: VecDeque<VecDeque<Item>>,
+    /// Of all of them.
+    items: usize,
     bytes: usize,
     packets: usize,
     /// Threads that still put something in.
@@ -71,11 +74,14 @@ impl Queue {
             items.clear();
             return;
         }
-        for item in items.drain(..) {
+        for item in &*items {
             state.bytes += item.size();
             state.packets += usize::from(matches!(item, Item::Packet(_)));
-            state.items.push_back(item);
         }
+        let room = Vec::with_capacity(items.len());
+        let batch = std::mem::replace(items, room);
+        state.items += batch.len();
+        state.batches.push_back(batch.into());
         drop(state);
         self.filled.notify_all();
     }
@@ -108,11 +114,11 @@ impl Queue {
     /// Whether everything that was put in has been taken and handled, and whoever takes waits for more or may do so.
     pub(crate) fn is_idle(&self) -> bool {
         let state = self.state.lock();
-        state.items.is_empty() && !state.busy
+        state.items == 0 && !state.busy
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.state.lock().items.len()
+        self.state.lock().items
     }
 
     /// One source has nothing more to give.
@@ -147,10 +153,20 @@ impl Queue {
         let mut state = self.state.lock();
         state.busy = false;
         loop {
-            if !state.items.is_empty() {
+            if let Some(mut front) = state.batches.pop_front() {
                 state.busy = true;
-                let count = state.items.len().min(most.max(1));
-                let items: Vec<Item> = state.items.drain(..count).collect();
+                let most = most.max(1);
+                let items: Vec<Item> = if front.len() > most {
+                    let items = front.drain(..most).collect();
+                    state.batches.push_front(front);
+                    items
+                } else {
+                    while state.batches.front().is_some_and(|next| front.len() + next.len() <= most) {
+                        front.extend(state.batches.pop_front().into_iter().flatten());
+                    }
+                    front.into()
+                };
+                state.items -= items.len();
                 for item in &items {
                     state.bytes -= item.size();
                     state.packets -= usize::from(matches!(item, Item::Packet(_)));
@@ -166,9 +182,63 @@ impl Queue {
             if state.closed || state.sources == 0 {
                 return Ok(Batch::End);
             }
-            if self.filled.wait_until(&mut state, deadline).timed_out() && state.items.is_empty() {
+            if self.filled.wait_until(&mut state, deadline).timed_out() && state.items == 0 {
                 return Ok(Batch::Empty);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::stream::{SessionRef, StreamRef};
+
+    fn item(number: usize) -> Item {
+        let session = Arc::new(SessionRef { key: "k".into(), data_source: "d".into() });
+        Item::StreamStarted(StreamRef { session, stream: number.to_string().into() })
+    }
+
+    fn taken(queue: &Queue, most: usize) -> Vec<usize> {
+        let Batch::Items(items) = queue.take(most, Duration::ZERO).unwrap() else { return Vec::new() };
+        let number = |item: Item| match item {
+            Item::StreamStarted(stream) => stream.stream.parse().unwrap(),
+            other => panic!("{other:?}"),
+        };
+        items.into_iter().map(number).collect()
+    }
+
+    #[test]
+    fn items_come_out_in_their_order_whatever_the_sizes_they_are_put_in_and_asked_for() {
+        for most in [1, 2, 3, 4, 7, 100] {
+            let queue = Queue::new(1 << 20, 0, 1);
+            let mut next = 0;
+            for size in [3, 1, 1, 5, 2, 0, 4] {
+                queue.put(&mut (next..next + size).map(item).collect());
+                next += size;
+            }
+            let mut all = Vec::new();
+            while queue.len() > 0 {
+                let left = next - all.len();
+                assert_eq!(queue.len(), left);
+                let items = taken(&queue, most);
+                assert!((1..=most).contains(&items.len()), "{items:?} of at most {most}");
+                all.extend(items);
+            }
+            assert_eq!(all, (0..next).collect::<Vec<_>>());
+            let state = queue.state.lock();
+            assert_eq!((state.bytes, state.items), (0, 0));
+        }
+    }
+
+    #[test]
+    fn small_batches_are_given_out_together() {
+        let queue = Queue::new(1 << 20, 0, 1);
+        (0..10).for_each(|number| queue.put(&mut vec![item(number)]));
+        assert_eq!(taken(&queue, 8), (0..8).collect::<Vec<_>>());
+        assert_eq!(taken(&queue, 8), [8, 9]);
     }
 }

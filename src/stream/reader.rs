@@ -16,6 +16,7 @@ use super::options::{ReadOptions, Reading};
 use super::queue::{Batch, Queue};
 use crate::error::{Error, Result};
 use crate::kafka::{Consumer, Start, TopicPartition};
+use crate::packet::Head;
 use crate::session::{Pattern, SessionInfo};
 use crate::time::after;
 use crate::topic;
@@ -38,23 +39,40 @@ pub struct StreamRef {
     pub stream: Arc<str>,
 }
 
+/// Where packets come from. Those of one partition and session that were fetched together share it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The session that the records' key names.
+    pub session: Arc<SessionRef>,
+    /// The stream; `""` for the main stream and for essentials.
+    pub stream: Arc<str>,
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The partition.
+    pub partition: i32,
+}
+
 /// A packet as it lay on the topic.
 #[derive(Debug, Clone)]
 pub struct Packet {
-    /// The session that its key names.
-    pub session: Arc<SessionRef>,
-    /// The stream it came from; `""` for the main stream and for essentials.
-    pub stream: Arc<str>,
-    /// The topic it came from.
-    pub topic: Arc<str>,
-    /// The partition it came from.
-    pub partition: i32,
+    /// Where it comes from.
+    pub origin: Arc<Origin>,
     /// Its offset there.
     pub offset: i64,
     /// When it was submitted (Kafka's record time), in milliseconds since the Unix epoch.
     pub timestamp_ms: i64,
+    /// The fields of its envelope; `None` for a record that is no packet.
+    pub head: Option<Head>,
     /// The serialised `Packet`, untouched.
     pub payload: Bytes,
+}
+
+impl std::ops::Deref for Packet {
+    type Target = Origin;
+
+    fn deref(&self) -> &Origin {
+        &self.origin
+    }
 }
 
 /// How a session's reading came to its end.
@@ -133,6 +151,18 @@ pub(crate) struct Counters {
     pub(crate) bytes: AtomicU64,
     pub(crate) undecodable: AtomicU64,
     pub(crate) skipped: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn add(&self, counts: ReadCounts) {
+        let ReadCounts { packets, bytes, undecodable, skipped } = counts;
+        let pairs = [(&self.packets, packets), (&self.bytes, bytes), (&self.undecodable, undecodable)];
+        for (counter, count) in pairs.into_iter().chain([(&self.skipped, skipped)]) {
+            if count > 0 {
+                counter.fetch_add(count, Ordering::Relaxed);
+            }
+        }
+    }
 }
 
 /// How far the packets of a group's partition were handled.

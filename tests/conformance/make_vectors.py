@@ -131,6 +131,39 @@ def sample_packets(rng: random.Random) -> Iterator[tuple[str, Message, list[dict
         yield kind, packet, columns
 
 
+def car_packets(rng: random.Random) -> Iterator[tuple[str, Message, list[dict[str, Any]]]]:
+    """Packets of doubles as cars send them, of lengths around those that a decoder may take at a time."""
+    for index, (rows, zeros, worth) in enumerate(
+        (rows, zeros, worth)
+        for rows in (8, 9, 16, 33, 65, 130)
+        for zeros in (0.0, 0.1, 0.5, 1.0)
+        for worth in (0, 1, 3)
+    ):
+        kind = list(KINDS)[index % 3]
+        columns: list[dict[str, Any]] = []
+        for _ in range(2):
+            values = [0.0 if rng.random() < zeros else round(rng.random() * 300, 3) - 0.0 for _ in range(rows)]
+            # Mostly valid, or any of the four.
+            odd = [1 if worth == 1 and rng.random() < 0.9 else int(rng.random() * 4) for _ in range(rows)]
+            columns.append({"type": "f64", "values": values, "status": odd if worth else None})
+        packet: Any = KINDS[kind]()
+        packet.data_format.data_format_identifier = index + 1
+        status = [column["status"] or [1] * rows for column in columns]
+        if kind == "RowData":
+            packet.timestamps.extend(range(1_746_367_200_000_000_000, 1_746_367_200_000_000_000 + rows))
+            for row in range(rows):
+                fill(packet.rows.add(), "f64", [(columns[c]["values"][row], status[c][row]) for c in range(2)])
+        else:
+            packet.start_time = 1_746_367_200_000_000_000
+            if kind == "PeriodicData":
+                packet.interval = 10_000_000
+            else:
+                packet.intervals.extend([10_000_000] * (rows - 1))
+            for c in range(2):
+                fill(packet.columns.add(), "f64", list(zip(columns[c]["values"], status[c], strict=True)))
+        yield kind, packet, columns
+
+
 # --------------------------------------------------------------------------------------------------- what is read
 
 
@@ -312,6 +345,71 @@ def odd(rng: random.Random, seeds: list[bytes], count: int) -> list[bytes]:
     return list(dict.fromkeys(found))
 
 
+def odd_sample(rng: random.Random, lists: int) -> bytes:
+    """A sample with its fields turned round, doubled, missing, of the wrong type or unknown; varints overlong."""
+    number = int(rng.random() * 1000)
+    value = {
+        1: field(1, 1, struct.pack("<d", number / 4 if number % 3 else 0.0)),
+        2: field(1, 0, varint(number if number % 2 else 2**64 - number, int(rng.random() * 11))),
+        3: field(1, 0, varint(number % 2, int(rng.random() * 4))),
+        4: field(1, 2, TEXTS[number % len(TEXTS)].encode()),
+    }[lists]
+    worth = field(2, 0, varint(1 if rng.random() < 0.7 else number % 6, int(rng.random() * 3)))
+    fields = [value, worth]
+    if rng.random() < 0.1:
+        fields += rng.choices([value, worth, field(7, 2, b"x"), field(1, 5, bytes(4)), field(2, 2, b"\x01")], k=2)
+    if rng.random() < 0.1:
+        del fields[int(rng.random() * len(fields))]
+    if rng.random() < 0.2:
+        rng.shuffle(fields)
+    return field(1, 2, b"".join(fields))
+
+
+def odd_list(rng: random.Random, lists: int, count: int) -> bytes:
+    """A column or row of `count` samples, in one or two lists, perhaps after a list that they replace."""
+    parts = []
+    if rng.random() < 0.2:
+        # Replaced by what follows, unless that is of the same type: then there are too many.
+        parts.append(field(1 + int(rng.random() * 4), 2, odd_sample(rng, 1 + int(rng.random() * 4))))
+    cut = int(rng.random() * (count + 1)) if rng.random() < 0.3 else count
+    for size in (cut, count - cut):
+        if size or not parts:
+            parts.append(field(lists, 2, b"".join(odd_sample(rng, lists) for _ in range(size))))
+        if rng.random() < 0.1:
+            parts.append(rng.choice(unknown_fields()))
+    return b"".join(parts)
+
+
+def cut_and_single(rng: random.Random, numbers: list[bytes], number: int, wire: int) -> list[bytes]:
+    """Repeated numbers, some packed and the others single."""
+    cut = int(rng.random() * (len(numbers) + 1))
+    return [field(number, 2, b"".join(numbers[:cut])), *(field(number, wire, one) for one in numbers[cut:])]
+
+
+def in_pieces(rng: random.Random, kind: str, rows: int) -> bytes:
+    """A packet that says what it says in the oddest ways: messages in pieces, numbers packed and single, any order."""
+    lists = rng.choice((1, 1, 1, 2, 3, 4))
+    width = 1 + int(rng.random() * 3)
+    names = [field(1, 2, name.encode()) for name in NAMES[:width]]
+    fields = [field(1, 2, field(2, 2, b"".join(part))) for part in (names[:1], names[1:])]
+    if kind == "RowData":
+        fields += cut_and_single(rng, [struct.pack("<Q", 10**9 * row) for row in range(rows)], 2, 1)
+        fields += [field(3, 2, odd_list(rng, lists if rng.random() < 0.97 else 2, width)) for _ in range(rows)]
+    else:
+        fields.append(field(2, 1, struct.pack("<Q", 5)))
+        if kind == "PeriodicData":
+            fields += [field(3, 0, varint(7)), field(3, 0, varint(9, 5))]
+        else:
+            steps = [varint(1 + int(rng.random() * 300), int(rng.random() * 4)) for _ in range(max(rows - 1, 0))]
+            fields += cut_and_single(rng, steps, 3, 0)
+        fields += [field(4, 2, odd_list(rng, rng.choice((lists, 1)), rows)) for _ in range(width)]
+    if rng.random() < 0.5:
+        rng.shuffle(fields)
+    if rng.random() < 0.2:
+        fields.insert(int(rng.random() * len(fields)), rng.choice(unknown_fields()))
+    return b"".join(fields)
+
+
 # -------------------------------------------------------------------------------------------------------- the files
 
 
@@ -322,6 +420,8 @@ def vectors() -> dict[str, list[dict[str, Any]]]:
     rng = random.Random(20251)
     packets = list(envelopes(rng))
     samples = list(sample_packets(rng))
+    cars = list(car_packets(random.Random(20252)))
+    odd_rng = random.Random(20253)
 
     odd_envelopes: list[dict[str, Any]] = []
     for data in odd(rng, [packet.SerializeToString() for packet in packets[:32]], 400):
@@ -334,7 +434,8 @@ def vectors() -> dict[str, list[dict[str, Any]]]:
     odd_samples: list[dict[str, Any]] = []
     for kind, packet_class in KINDS.items():
         small = [p.SerializeToString() for name, p, _ in samples if name == kind and p.ByteSize() < 200]
-        for data in odd(rng, small, 300):
+        pieces = [in_pieces(odd_rng, kind, [1, 2, 3, 12][index % 4]) for index in range(100)]
+        for data in [*odd(rng, small, 300), *pieces]:
             vector: dict[str, Any] = {"type": kind, "hex": data.hex(), "expected": None}
             try:
                 message = packet_class.FromString(data)
@@ -348,7 +449,7 @@ def vectors() -> dict[str, list[dict[str, Any]]]:
 
     return {
         "envelopes.json": [{"hex": p.SerializeToString().hex(), "expected": envelope_fields(p)} for p in packets],
-        "samples.json": [sample_vector(kind, packet, columns) for kind, packet, columns in samples],
+        "samples.json": [sample_vector(kind, packet, columns) for kind, packet, columns in [*samples, *cars]],
         "odd_envelopes.json": odd_envelopes,
         "odd_samples.json": odd_samples,
     }

@@ -59,14 +59,14 @@ def unpack_wheel(folder: Path) -> Path:
 
 
 def run_in(
-    python: Path, *arguments: str, path: Mapping[str, str] | None = None, timeout_s: float = 120.0
+    python: Path, *arguments: str, env: Mapping[str, str] | None = None, timeout_s: float = 120.0
 ) -> subprocess.CompletedProcess[str]:
-    """Run an environment's Python to its end; `path` are variables beside those of this process.
+    """Run an environment's Python to its end; `env` are variables beside those of this process.
 
     Raises:
         AssertionError: It ended with a code other than 0, or not in time; with its output.
     """
-    return _run(str(python), *arguments, env=os.environ | dict(path or {}), timeout_s=timeout_s)
+    return _run(str(python), *arguments, env=os.environ | dict(env or {}), timeout_s=timeout_s)
 
 
 def _pip(*arguments: str) -> None:

@@ -34,13 +34,9 @@ def source(name: str, **constants: str) -> str:
     """
     text = (PROGRAMS / f"{name}.py").read_text()
     for constant, value in constants.items():
-        text, found = re.subn(
-            rf"^({constant}\b[^=\n]*) = .*$",
-            lambda match, value=value: f"{match[1]} = {value}",
-            text,
-            flags=re.MULTILINE,
-        )
-        assert found == 1, f"{name}.py has {found} constants {constant}"
+        found = re.findall(rf"^{constant}\b[^=\n]* = .*$", text, flags=re.MULTILINE)
+        assert len(found) == 1, f"{name}.py has {len(found)} constants {constant}"
+        text = text.replace(f"\n{found[0]}\n", f"\n{found[0].partition(' = ')[0]} = {value}\n")
     return text
 
 

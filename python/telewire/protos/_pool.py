@@ -49,3 +49,8 @@ def contents(file_name: str, module: str) -> MappingProxyType[str, Any]:
         message_class.__module__ = module
         attributes[name] = message_class
     return MappingProxyType(attributes)
+
+
+# Also for programs that never import that module: pickle finds the class of a duration by this name, errors call it so.
+for _file in ("any", "duration", "timestamp"):
+    contents(f"google/protobuf/{_file}.proto", "telewire.protos.well_known")

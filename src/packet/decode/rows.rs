@@ -38,6 +38,10 @@ impl SamplePacket<'_> {
         let had_status = block.has_status;
         let case = case.unwrap_or(ValueType::F64);
         match self.rows_as(block, wanted, width, case, false) {
+            // What begins with integers may still become doubles, and then fit.
+            Ok(Appended::Differs) if case != ValueType::F64 && self.is_mixed(case)? => {
+                self.widened_rows(block, wanted, width)
+            }
             Ok(appended) => Ok(appended),
             Err(Stop::Problem(problem)) => Err(problem),
             Err(Stop::Mixed) => {
@@ -46,12 +50,17 @@ impl SamplePacket<'_> {
                 } else {
                     self.roll_back(block, had_status);
                 }
-                match self.rows_as(block, wanted, width, ValueType::F64, true) {
-                    Ok(appended) => Ok(appended),
-                    Err(Stop::Problem(problem)) => Err(problem),
-                    Err(Stop::Mixed) => self.texts_and_numbers(),
-                }
+                self.widened_rows(block, wanted, width)
             }
+        }
+    }
+
+    /// Appends rows of several types as doubles.
+    fn widened_rows(&mut self, block: &mut ColumnBlock, wanted: Wanted<'_>, width: usize) -> Outcome<Appended> {
+        match self.rows_as(block, wanted, width, ValueType::F64, true) {
+            Ok(appended) => Ok(appended),
+            Err(Stop::Problem(problem)) => Err(problem),
+            Err(Stop::Mixed) => self.texts_and_numbers(),
         }
     }
 
@@ -105,6 +114,18 @@ impl SamplePacket<'_> {
         Ok(Appended::Rows(rows))
     }
 
+    /// Whether a row is of another type than the first.
+    #[cold]
+    fn is_mixed(&self, case: ValueType) -> Outcome<bool> {
+        for part in &self.decoder.parts {
+            let (found, _) = list::last_case(Reader::within(self.content, part.range()))?;
+            if found.is_some_and(|found| found != case) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Names the first row that is text where the others are numbers, or a number where they are text.
     #[cold]
     fn texts_and_numbers<T>(&self) -> Outcome<T> {
@@ -139,13 +160,19 @@ impl<'a> Row<'_, 'a> {
     fn doubles(&mut self, list: Reader<'a>) -> bool {
         let (at, stride) = (self.at, self.block.stride);
         let block = &mut *self.block;
-        if self.all && list.rest().len() == doubles::FULL * self.width {
+        if list.rest().len() == doubles::FULL * self.width {
             // One column lies `stride` after the other, in the order of the row.
-            let columns = block.doubles.get_mut(at..).unwrap_or_default().iter_mut().step_by(stride.max(1));
-            if doubles::row(list.rest(), columns) {
+            let valid = if self.all {
+                let columns = block.doubles.get_mut(at..).unwrap_or_default().iter_mut().step_by(stride.max(1));
+                doubles::row(list.rest(), columns)
+            } else {
+                let (wanted, columns) = (&block.selected, &mut block.doubles);
+                doubles::some_of_row(list.rest(), wanted, |target, value| columns[target * stride + at] = value)
+            };
+            if valid {
                 if block.has_status {
                     let columns = block.status[at..].iter_mut().step_by(stride.max(1));
-                    columns.take(self.width).for_each(|worth| *worth = status::VALID);
+                    columns.take(block.places.len()).for_each(|worth| *worth = status::VALID);
                 }
                 return true;
             }

@@ -7,7 +7,8 @@ use prost::Message;
 use super::super::samples_for_tests::{Table, any_format, any_table, prost_column, prost_format, prost_rows};
 use super::super::wire::{put_bytes, put_varint};
 use super::super::{
-    Column, FormatRef, SampleFormat, Timebase, Values, encode_periodic, encode_rows, encode_synchro, status,
+    Column, ColumnView, FormatRef, SampleFormat, Timebase, Times, Values, encode_periodic, encode_rows, encode_synchro,
+    status,
 };
 use super::*;
 use crate::proto::open_data as od;
@@ -179,6 +180,8 @@ fn rows_of_numbers_of_different_types_become_doubles() {
         |values: [f64; 3], worth: [u8; 3]| Column { values: Values::F64(values.into()), status: Some(worth.into()) };
     assert_eq!(samples.columns[0], column([7.0, 1.5, 1.0], [1, 2, 1]));
     assert_eq!(samples.columns[1], column([8.0, 2.5, 0.0], [0, 1, 1]));
+    let id_after_names = rows(&[field(1, &field(2, &field(1, b"a"))), field(1, &number(1, 9))]).unwrap();
+    assert!(id_after_names.columns.is_empty(), "names that a number replaced are no columns");
     let texts = rows(&[field(2, &[0; 16]), row(1, double(1.0, 1)), row(4, field(1, b""))]);
     assert_eq!(reason(texts), "row 1 mixes texts and numbers with the rows before it");
 }
@@ -218,6 +221,148 @@ fn errors_of_the_wire_tell_the_packet_and_the_offset() {
         reason(periodic(&[field(4, &field(4, &field(1, &field(1, &[0xff]))))])),
         "text that is not UTF-8 (byte 8)"
     );
+}
+
+/// Appends a packet to a block.
+fn append(block: &mut ColumnBlock, kind: PacketType, content: &[u8], wanted: Wanted<'_>) -> Result<Appended> {
+    Decoder::new().open(kind, content)?.append_to(block, wanted)
+}
+
+fn append_periodic(block: &mut ColumnBlock, parts: &[Vec<u8>]) -> Result<Appended> {
+    append(block, PacketType::PeriodicData, &parts.concat(), Wanted::All)
+}
+
+fn doubles_of(block: &ColumnBlock, column: usize) -> &[f64] {
+    match block.column(column) {
+        Some(ColumnView::F64(values)) => values,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_packet_that_is_unlike_those_in_the_block_is_left_out_and_the_block_stays_as_it_was() {
+    let column = field(4, &field(1, &double(1.0, 1)));
+    let ints = field(4, &field(2, &int(5)));
+    let names = field(1, &field(2, &field(1, b"a")));
+    let first = [number(3, 10), column.clone()];
+    let unlike = [
+        ("interval", PacketType::PeriodicData, vec![number(3, 11), column.clone()], Wanted::All),
+        ("width", PacketType::PeriodicData, vec![number(3, 10), column.clone(), column.clone()], Wanted::All),
+        ("type", PacketType::PeriodicData, vec![number(3, 10), ints], Wanted::All),
+        ("format", PacketType::PeriodicData, vec![names, number(3, 10), column.clone()], Wanted::All),
+        ("number", PacketType::PeriodicData, vec![field(1, &number(1, 0)), number(3, 10), column.clone()], Wanted::All),
+        ("kind", PacketType::SynchroData, vec![column.clone()], Wanted::All),
+        (
+            "selection",
+            PacketType::PeriodicData,
+            vec![number(3, 10), column.clone(), column.clone()],
+            Wanted::Columns(&[0]),
+        ),
+    ];
+    for (what, kind, parts, wanted) in unlike {
+        let mut block = ColumnBlock::new();
+        append_periodic(&mut block, &first).unwrap();
+        let before = block.to_samples();
+        assert_eq!(append(&mut block, kind, &parts.concat(), wanted), Ok(Appended::Differs), "{what}");
+        assert_eq!(block.to_samples(), before, "{what}");
+        // Alone it is welcome.
+        block.clear();
+        assert_eq!(append(&mut block, kind, &parts.concat(), wanted), Ok(Appended::Rows(1)), "{what}");
+    }
+}
+
+#[test]
+fn a_packet_that_is_wrong_leaves_the_block_as_it_was() {
+    let text = |text: &str| field(1, &[field(1, text.as_bytes()), number(2, 1)].concat());
+    let column = |worth: u64, samples: usize| field(4, &field(1, &double(1.0, worth).repeat(samples)));
+    let texts = |samples: usize| field(4, &field(4, &text("abc").repeat(samples)));
+    let mut block = ColumnBlock::new();
+    append_periodic(&mut block, &[column(1, 3), texts(3), column(1, 3)]).unwrap();
+    let before = block.to_samples();
+    let broken = vec![0x22, 9, 0x0a, 7, 0x0a];
+    for wrong in [
+        // The statuses and texts come before what is wrong.
+        vec![column(2, 200), texts(200), column(1, 199)],
+        vec![column(2, 1), texts(2), column(1, 1)],
+        vec![column(3, 2), texts(2), column(1, 2), fixed(2, u64::MAX), number(3, 0)],
+        vec![column(2, 2), texts(2), broken],
+    ] {
+        let outcome = append_periodic(&mut block, &wrong);
+        if wrong.len() == 5 {
+            assert_eq!(outcome, Ok(Appended::Rows(2)));
+            block.clear();
+            append_periodic(&mut block, &[column(1, 3), texts(3), column(1, 3)]).unwrap();
+        } else {
+            assert!(matches!(outcome, Err(Error::Decode { .. })), "{outcome:?}");
+        }
+        assert_eq!(block.to_samples(), before);
+        assert_eq!(block.status(), None);
+    }
+    append_periodic(&mut block, &[column(1, 1), texts(1), column(2, 1)]).unwrap();
+    assert_eq!(block.column_status(0), Some(&[1; 4][..]));
+    assert_eq!(block.column_status(2), Some(&[1, 1, 1, 2][..]));
+    let Some(ColumnView::Str(read)) = block.column(1) else { panic!() };
+    assert_eq!(read.iter().collect::<Vec<_>>(), ["abc"; 4]);
+}
+
+#[test]
+fn rows_that_became_doubles_fit_others_that_do() {
+    let row = |list: u8, sample: Vec<u8>| field(3, &field(list, &sample));
+    let mixed = [field(2, &[0; 16]), row(2, int(7)), row(1, double(1.5, 1))].concat();
+    let integers = [field(2, &[0; 8]), row(2, int(7))].concat();
+    let mut block = ColumnBlock::new();
+    for rows in [2, 4] {
+        assert_eq!(append(&mut block, PacketType::RowData, &mixed, Wanted::All), Ok(Appended::Rows(2)));
+        assert_eq!(block.len(), rows);
+    }
+    assert_eq!(append(&mut block, PacketType::RowData, &integers, Wanted::All), Ok(Appended::Differs));
+    assert_eq!(doubles_of(&block, 0), [7.0, 1.5, 7.0, 1.5]);
+    block.clear();
+    append(&mut block, PacketType::RowData, &integers, Wanted::All).unwrap();
+    assert_eq!(append(&mut block, PacketType::RowData, &mixed, Wanted::All), Ok(Appended::Differs));
+    assert_eq!(block.column(0), Some(ColumnView::I32(&[7])));
+}
+
+#[test]
+fn periodic_packets_that_follow_each_other_are_one_range_of_time() {
+    let packet = |start: u64, samples: usize| {
+        vec![fixed(2, start), number(3, 10), field(4, &field(1, &double(start as f64, 1).repeat(samples)))]
+    };
+    let mut block = ColumnBlock::new();
+    for (start, samples) in [(100, 3), (130, 100), (1130, 1), (1150, 2), (1170, 0)] {
+        append_periodic(&mut block, &packet(start, samples)).unwrap();
+    }
+    let ranges =
+        [TimeRange { start_ns: 100, interval_ns: 10, len: 104 }, TimeRange { start_ns: 1150, interval_ns: 10, len: 2 }];
+    assert_eq!(block.times(), Times::Ranges(&ranges));
+    let expected = [vec![100.0; 3], vec![130.0; 100], vec![1130.0], vec![1150.0; 2]].concat();
+    assert_eq!(doubles_of(&block, 0), expected);
+    assert_eq!(block.status(), None);
+}
+
+#[test]
+fn what_is_wrong_in_an_unwanted_column_is_not_looked_at() {
+    let good = field(4, &field(1, &double(1.0, 1)));
+    let content = [good.clone(), field(4, &[0xff]), good].concat();
+    let mut block = ColumnBlock::new();
+    let wanted = Wanted::Columns(&[0, 2]);
+    assert_eq!(append(&mut block, PacketType::PeriodicData, &content, wanted), Ok(Appended::Rows(1)));
+    assert_eq!((block.width(), block.selected()), (2, &[0, 2][..]));
+    assert!(append(&mut ColumnBlock::new(), PacketType::PeriodicData, &content, Wanted::All).is_err());
+}
+
+#[test]
+fn all_doubles_of_a_block_are_one_table_in_column_order() {
+    let column = |value: f64| field(4, &field(1, &double(value, 1).repeat(70)));
+    let mut block = ColumnBlock::new();
+    append_periodic(&mut block, &[column(1.0), column(2.0)]).unwrap();
+    let table = block.doubles().unwrap();
+    assert_eq!((table.rows, table.columns, table.data.len()), (70, 2, table.stride + 70));
+    assert_eq!((table.data[69], table.data[table.stride], table.data[table.stride + 69]), (1.0, 2.0, 2.0));
+    block.clear();
+    append_periodic(&mut block, &[column(1.0), field(4, &field(2, &int(5).repeat(70)))]).unwrap();
+    assert_eq!(block.doubles(), None);
+    assert_eq!(block.column(1), Some(ColumnView::I32(&[5; 70])));
 }
 
 /// Bytes of memory that decoded samples hold.
@@ -368,11 +513,65 @@ proptest! {
         }
     }
 
+    /// However packets are cut and whatever was in the block before: its samples are theirs, one after the other.
+    #[test]
+    fn packets_in_one_block_are_their_samples_one_after_the_other(
+        tables in proptest::collection::vec(any_table(true), 1..6), form in 0..3_u8, some in any::<bool>(),
+    ) {
+        let kind = [PacketType::PeriodicData, PacketType::SynchroData, PacketType::RowData][usize::from(form)];
+        let (mut decoder, mut block) = (Decoder::new(), ColumnBlock::new());
+        let mut expected: Option<Vec<Column>> = None;
+        for table in &tables {
+            let mut out = Vec::new();
+            let times = vec![1; table.rows()];
+            let intervals = vec![1; table.rows().saturating_sub(1)];
+            table.with_columns(|columns| match kind {
+                PacketType::PeriodicData => encode_periodic(&mut out, &FormatRef::Id(1), 1, 2, columns),
+                PacketType::SynchroData => encode_synchro(&mut out, &FormatRef::Id(1), 1, &intervals, columns),
+                _ => encode_rows(&mut out, &FormatRef::Id(1), &times, columns),
+            }).unwrap();
+            let last = [table.width() as u32 - 1];
+            let wanted = if some { Wanted::Columns(&last) } else { Wanted::All };
+            let mut packet = decoder.open(kind, &out).unwrap();
+            let appended = packet.append_to(&mut block, wanted).unwrap();
+            let read: Vec<Column> = table.columns.iter().skip(if some { table.width() - 1 } else { 0 }).cloned().collect();
+            if appended == Appended::Differs {
+                block.clear();
+                expected = None;
+                packet.append_to(&mut block, wanted).unwrap();
+            }
+            if table.rows() == 0 {
+                continue;
+            }
+            match &mut expected {
+                Some(columns) => columns.iter_mut().zip(&read).for_each(|(column, more)| extend(column, more)),
+                None => expected = Some(read),
+            }
+            let expected = normal(&Table { columns: expected.clone().unwrap() });
+            assert_same(&block.to_samples().columns, &expected)?;
+        }
+    }
+
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         for kind in [PacketType::PeriodicData, PacketType::RowData, PacketType::SynchroData] {
             let _ = decode_samples(kind, &bytes);
         }
+    }
+}
+
+/// Appends a column to one of the same type.
+fn extend(column: &mut Column, more: &Column) {
+    if column.status.is_some() || more.status.is_some() {
+        let all = |column: &Column| column.status.clone().unwrap_or_else(|| vec![status::VALID; column.values.len()]);
+        column.status = Some([all(column), all(more)].concat());
+    }
+    match (&mut column.values, &more.values) {
+        (Values::F64(values), Values::F64(more)) => values.extend(more),
+        (Values::I32(values), Values::I32(more)) => values.extend(more),
+        (Values::Bool(values), Values::Bool(more)) => values.extend(more),
+        (Values::Str(values), Values::Str(more)) => values.extend(more.iter().cloned()),
+        (values, more) => panic!("{more:?} after {values:?}"),
     }
 }
 

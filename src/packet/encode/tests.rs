@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::super::samples_for_tests::{Table, any_format, any_table, prost_column, prost_format, prost_rows};
-use super::super::{Strided, status};
+use super::super::{Column, Strided, Values, status};
 use super::*;
 use crate::proto::open_data as od;
 
@@ -95,6 +95,38 @@ fn check_bound(table: &Table, format: &FormatRef<'_>, length: usize) -> std::res
         prop_assert!(length <= bound, "{length} bytes, at most {bound} were foretold");
         Ok(())
     })
+}
+
+/// Statuses are bytes, whatever the schema names: those from 128 on take two bytes on the wire.
+#[test]
+fn a_status_of_any_byte_and_a_list_of_any_length_are_written_as_prost_writes_them() {
+    for rows in [0, 1, 7, 8, 9, 10, 11, 31, 32, 33, 200, 1260, 1300] {
+        for (every, statuses) in [(1, None), (2, Some(4)), (3, Some(256)), (1, Some(200)), (usize::MAX, None)] {
+            let values: Vec<f64> = (0..rows).map(|row| if row % every == 0 { row as f64 + 0.5 } else { 0.0 }).collect();
+            let status: Option<Vec<u8>> = statuses.map(|most| (0..rows).map(|row| (row % most) as u8).collect());
+            let column = Column { values: Values::F64(values), status };
+            let table = Table { columns: vec![column; 2] };
+            let mut out = Vec::new();
+            table.with_columns(|columns| {
+                encode_periodic(&mut out, &ID, 1, 2, columns).unwrap();
+                assert_eq!(out.len(), periodic_len(&ID, 1, 2, columns));
+            });
+            let expected = od::PeriodicDataPacket {
+                data_format: Some(prost_format(&ID)),
+                start_time: 1,
+                interval: 2,
+                columns: table.columns.iter().map(prost_column).collect(),
+            };
+            assert_eq!(out, expected.encode_to_vec());
+
+            let times = vec![1; rows];
+            out.clear();
+            table.with_columns(|columns| encode_rows(&mut out, &ID, &times, columns)).unwrap();
+            let data_format = Some(prost_format(&ID));
+            let expected = od::RowDataPacket { data_format, timestamps: times, rows: prost_rows(&table) };
+            assert_eq!(out, expected.encode_to_vec());
+        }
+    }
 }
 
 proptest! {

@@ -44,8 +44,8 @@ def their_copy(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("order", ["ours-first", "theirs-first"])
 def test_it_lives_beside_a_users_own_copy_and_grpcio(python: Path, wheel: Path, their_copy: Path, order: str) -> None:
-    path = {"PYTHONPATH": f"{wheel}:{their_copy}"}
-    told = run_in(python, "-W", "error", "-W", STALE, str(BESIDE), order, THEIRS, "grpc", path=path)
+    env = {"PYTHONPATH": f"{wheel}:{their_copy}"}
+    told = run_in(python, "-W", "error", "-W", STALE, str(BESIDE), order, THEIRS, "grpc", env=env)
     assert told.stdout.endswith("both work\n"), told.stdout + told.stderr
     assert told.stderr == ""
 
@@ -67,5 +67,5 @@ def test_the_oldest_environment_has_the_oldest_that_the_wheel_admits(wheel: Path
         name, floor = dependency.split(">=")
         assert pinned[name].split(".")[: len(floor.split("."))] == floor.split(".")
         assert set(pinned[name].split(".")[len(floor.split(".")) :]) <= {"0"}
-    told = run_in(environment("oldest"), "-m", "telewire", "--version", path={"PYTHONPATH": str(wheel)})
+    told = run_in(environment("oldest"), "-m", "telewire", "--version", env={"PYTHONPATH": str(wheel)})
     assert told.stdout.startswith("telewire ")

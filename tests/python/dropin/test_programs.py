@@ -7,13 +7,16 @@ broker's address and their constants.
 from __future__ import annotations
 
 import math
+import threading
 import uuid
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 import telewire
-from dropin_programs import Told, running, source, told
+from dropin_programs import DEADLINE_S, Told, running, source, told
+from processes import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -31,6 +34,8 @@ class Race:
     written: Told
     live: Told
     live_lines: list[str]
+    telewire: dict[str, list[tuple[int, str]]]
+    """Ids and types of each stream, as a live reader of telewire had them."""
 
 
 @pytest.fixture(scope="module", params=["embedded", "kafka"])
@@ -50,10 +55,20 @@ def own_data_source() -> str:
 def race(address: str) -> Race:
     data_source = own_data_source()
     constant = {"DATA_SOURCE": repr(data_source)}
+    streams: dict[str, list[tuple[int, str]]] = {}
+
+    def collect(packets: telewire.Reader) -> None:
+        for packet in packets:
+            streams.setdefault(packet.stream, []).append((packet.id, packet.type))
+
     with (
+        telewire.connect(address) as client,
+        client.read(data_source=data_source, mode="live") as packets,
         running(source("reader_2025", **constant), address, name="live reader") as reader,
         running(source("writer_2025", **constant), address, name="writer") as writer,
     ):
+        thread = threading.Thread(target=collect, args=(packets,))
+        thread.start()
         reader.wait_for("Press Enter to stop reading")
         key = writer.wait_for(r"session key (\S+)")[1]
         writer.wait_for(f"{SAMPLES} samples written")
@@ -68,9 +83,15 @@ def race(address: str) -> Race:
         reader.wait_for(f"event session_reading_completed {key}")
         reader.press_enter()
         reader.finish()
+        written = told(writer.lines)
+        wait_until(
+            lambda: sum(map(len, streams.values())) >= len(written.packets), DEADLINE_S, "all is read by telewire"
+        )
+        packets.close()
+        thread.join(DEADLINE_S)
     assert writer.errors == []
     assert reader.errors == []
-    return Race(address, data_source, key, told(writer.lines), told(reader.lines, key), reader.lines)
+    return Race(address, data_source, key, written, told(reader.lines, key), reader.lines, streams)
 
 
 def assert_order_of_events(told: Told, streams: list[str]) -> None:
@@ -185,10 +206,20 @@ def test_conformance_2_a_pattern_that_fits_no_session_reads_nothing(race: Race) 
     with running(source("reader_2025", **constants), race.broker, name="reader of nothing") as reader:
         reader.wait_for("Press Enter to stop reading")
         with pytest.raises(AssertionError, match="0 times"):
-            reader.wait_for(" packet | event ", timeout_s=2)
+            reader.wait_for(r"\bpacket \d| event \w+_", timeout_s=2)
         reader.press_enter()
         reader.finish()
     assert reader.errors == []
+
+
+def test_conformance_2_a_session_is_read_by_its_key(race: Race) -> None:
+    with running(source("reader_by_key", DATA_SOURCE=repr(race.data_source)), race.broker) as reader:
+        reader.finish(timeout_s=60)
+    assert reader.errors == []
+    assert reader.lines[-1] == "stopped"
+    read = told(reader.lines, race.key)
+    assert read.streams() == race.written.streams()
+    assert_order_of_events(read, STREAMS)
 
 
 def test_conformance_2_essentials_are_read_from_what_create_service_answers(race: Race) -> None:
@@ -201,6 +232,10 @@ def test_conformance_2_essentials_are_read_from_what_create_service_answers(race
         f"essential {number} Configuration {race.key} stream '' Sin:MyApp,Cos:MyApp,Count:MyApp" for number in ids
     ]
     assert told(reader.lines, race.key).event_names() == ["reading_essentials_started", "reading_essentials_completed"]
+
+
+def test_conformance_2_telewire_reads_live_what_the_drop_in_writes(race: Race) -> None:
+    assert race.telewire == race.written.streams()
 
 
 def test_conformance_2_telewire_reads_what_the_drop_in_wrote(race: Race) -> None:
@@ -240,7 +275,7 @@ def test_conformance_2_the_drop_in_reads_what_telewire_wrote(address: str, data_
                 ["Cos:MyApp", "Sin:MyApp"],
                 start_ns=start_ns + part * 100_000,
                 interval_ns=1000,
-                values=[[math.cos(n), math.sin(n)] for n in indices],
+                values=np.array([[math.cos(n), math.sin(n)] for n in indices]),
             )
         stream.event("Pit:MyApp", start_ns, [4.0, 5.0])
         session.lap("Lap 5", start_ns, number=5)
@@ -282,6 +317,9 @@ def test_conformance_2_two_readers_in_one_group_share_the_packets(address: str, 
             reader.wait_for("^reading$")
         with running(source("writer_2026", DATA_SOURCE=repr(data_source)), address, name="writer") as writer:
             writer.wait_for("Press Enter to end the session")
+            # Laps go on meanwhile; whoever joined the group second gets its share of the streams while they do.
+            for reader in (first, second):
+                reader.wait_for(r"\bpacket \d")
             writer.press_enter()
             writer.finish()
             key = writer.wait_for(r"session key (\S+)")[1]
@@ -292,13 +330,17 @@ def test_conformance_2_two_readers_in_one_group_share_the_packets(address: str, 
     written = told(writer.lines).streams()
     assert told(alone.lines, key).streams() == written
     parts = [told(reader.lines, key) for reader in (first, second)]
-    shared = parts[0].streams() | parts[1].streams()
-    assert shared == written
-    assert len(parts[0].packets) + len(parts[1].packets) == len(told(writer.lines).packets), "a packet came twice"
+    for stream, packets in written.items():
+        shares = [part.streams().get(stream, []) for part in parts]
+        # One after the other, if the stream went from one to the other, and nothing twice.
+        assert packets in (shares[0] + shares[1], shares[1] + shares[0])
     for part in parts:
-        assert part.event_names().count("session_reading_started") == 1
-        assert part.event_names().count("session_reading_completed") == 1
-        assert_order_of_events(part, list(part.streams()))
+        names = part.event_names()
+        assert names.count("session_reading_started") == names.count("session_reading_completed") == 1
+        assert names[0] == "session_reading_started"
+        assert names[-1] == "session_reading_completed"
+        started = [rest for name, rest in part.events if name == "stream_reading_started"]
+        assert len(started) == len(set(started))
 
 
 def test_conformance_2_streams_as_partitions_in_the_argument_order_of_csharp(address: str, data_source: str) -> None:

@@ -56,7 +56,7 @@ def test_without_a_handler_reading_begins_after_five_seconds_and_packets_are_pas
     begun = time.monotonic()
     service.start()
     seen.await_event("stream_reading_started")
-    assert time.monotonic() - begun >= delivery._PATIENCE_S == 5
+    assert 5 == delivery._PATIENCE_S <= time.monotonic() - begun < 9
     eventually(lambda: len(library.log.of("warning")) == 1)
     assert "no handler is registered" in library.log.of("warning")[0]
     service.add_handler(seen)

@@ -191,12 +191,12 @@ def test_what_is_no_sample_comes_in_its_place(client: telewire.Client, session: 
                     order.append(kind)
                 case _:
                     pass
-    wanted = ("lap", "Event", "Error", "CanData", "stream_")
+    wanted = ("lap", "Event", "Error", "RawCANData", "stream_completed", "stream_started")
     assert [name for name in order if name.startswith(wanted)] == [
         "stream_started",
         *("lap 0", "Event", "lap 1", "Event", "lap 2", "Event"),
         "Error",
-        "CanData",
+        "RawCANData",
         "stream_completed",
     ]
 

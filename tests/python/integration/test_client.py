@@ -365,6 +365,21 @@ def test_essentials_are_read_apart(client: Client) -> None:
     assert "My.Type" not in types
 
 
+def test_a_bounded_buffer_of_essentials_pauses_fetching_and_drops_nothing(client: Client) -> None:
+    with client.create_session("CarA") as session:
+        for lap in range(200):
+            session.lap(f"Lap {lap}", T0 + lap)
+    with client.read_essentials(session.key, buffer_packets=5) as reader:
+        deadline = time.monotonic() + 0.5
+        most = 0
+        while time.monotonic() < deadline:
+            most = max(most, reader.queued)
+        labels = {getattr(packet.message, "label", "") for packet in reader if packet.type == "Marker"}
+    # The session's and the stream's begin are queued beside the packets.
+    assert 0 < most <= 7
+    assert labels == {f"Lap {lap}" for lap in range(200)}
+
+
 def test_batches_are_the_same_packets(client: Client) -> None:
     with client.create_session("CarA") as session:
         stream = session.stream("Chassis")

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 EXPECTED = {
-    "compare_laps.py": [r"lap 2: \d+\.\d+ s", r"largest difference: [+-]\d+\.\d km/h at \d+ m", r"TTyreFL:Tyres: \d+"],
+    "compare_laps.py": [r"lap 3: \d+\.\d+ s", r"largest difference: [+-]\d+\.\d km/h at \d+ m", r"TTyreFL:Tyres: \d+"],
     "drop_in.py": [r"Sin:Chassis: 1000 samples, mean 0\.029138"],
     "drop_in_moved.py": [r"Sin:Chassis: 1000 samples, mean 0\.029138"],
     "notebook.py": [r"1000 samples, travel ±20\.0 mm, force ±900 N", r"'Damper sweep' ended"],

@@ -1,4 +1,4 @@
-"""The benches run and say what they promise; how fast anything was is no matter here."""
+"""The bench runs and says what it promises; how fast anything was is no matter here."""
 
 import json
 import os
@@ -45,11 +45,12 @@ def test_throughput_writes_and_reads_the_same_bytes_with_both_clients(kafka: str
     assert all(len(series["rounds"]) == 1 for series in found["series"].values())
 
 
-def test_brokers_measures_every_size_in_both_directions(kafka: str, tmp_path: Path) -> None:
-    found = run("brokers.py", kafka, tmp_path)
-    assert found["ratios"].keys() == {f"{way}/{size}" for way in ("produce", "consume") for size in (200, 1000, 10_000)}
-    assert found["geometric_mean"] > 0
-    assert found["cost"]["answered_ms"]["median"] > 0
+def test_handlers_reads_the_same_bytes_in_three_processes(kafka: str, tmp_path: Path) -> None:
+    found = run("handlers.py", kafka, tmp_path)
+    assert found["ratios"].keys() == {"drop-in", "telewire"}
+    assert found["series"].keys() == {"drop-in", "telewire", "confluent-kafka"}
+    assert all(series["rounds"][0]["cpu_s"] > 0 for series in found["series"].values())
+    assert 0 <= found["librdkafka_part"] < 1
 
 
 def test_columns_writes_and_reads_the_same_samples_with_both_clients(kafka: str, tmp_path: Path) -> None:
@@ -60,7 +61,7 @@ def test_columns_writes_and_reads_the_same_samples_with_both_clients(kafka: str,
 
 def test_without_a_broker_a_bench_says_how_to_get_one() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "TELEWIRE_TEST_BROKERS"}
-    for program in ("throughput.py", "brokers.py", "columns.py"):
+    for program in ("throughput.py", "handlers.py", "columns.py"):
         done = subprocess.run(
             [sys.executable, str(BENCHES / program)],
             capture_output=True,

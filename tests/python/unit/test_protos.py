@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from google.protobuf import descriptor_pool, duration_pb2, json_format, wrappers_pb2
 
+from processes import run_python
 from telewire import protos
 from telewire.protos import api_pb2, key_generator_pb2, open_data_pb2, well_known
 from telewire.protos.open_data_pb2 import DataStatus, DataType, DoubleSample, NewSessionPacket, Packet
@@ -94,3 +95,15 @@ def test_oneofs_tell_their_case_even_when_it_is_zero() -> None:
     assert open_data_pb2.SampleDataFormat().WhichOneof("format") is None
     by_id = open_data_pb2.SampleDataFormat(data_format_identifier=0)
     assert by_id.WhichOneof("format") == "data_format_identifier"
+
+
+def test_durations_and_times_can_be_pickled_without_importing_their_module() -> None:
+    program = """
+        import datetime, pickle, sys
+        from telewire.protos import open_data_pb2
+        packet = open_data_pb2.NewSessionPacket(utc_offset=datetime.timedelta(hours=1))
+        assert "telewire.protos.well_known" not in sys.modules
+        assert pickle.loads(pickle.dumps(packet.utc_offset)) == packet.utc_offset
+        print(type(packet.utc_offset))
+    """
+    assert run_python(program).stdout == "<class 'telewire.protos.well_known.Duration'>\n"

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
         SessionAssociationInfo,
     )
     from ma_dataplatforms_streaming_support_library.contracts.session_management.session_info import SessionInfo
-    from ma_dataplatforms_streaming_support_library.contracts.shared.i_handler import IHandler
+    from ma_dataplatforms_streaming_support_library.contracts.shared.i_handler import SupportsHandle
     from ma_dataplatforms_streaming_support_library.core.base.event import Event
 
 __all__ = ["IPacketReaderService", "PacketHandler"]
 
-PacketHandler: TypeAlias = "IHandler[ReceivedPacketDto] | Callable[[ReceivedPacketDto], Any]"
+PacketHandler: TypeAlias = "SupportsHandle[ReceivedPacketDto] | Callable[[ReceivedPacketDto], Any]"
 """What can handle packets: an object with a method `handle`, or a callable."""
 
 

@@ -55,8 +55,11 @@ class ApiResult(Generic[_T_co]):
         return self._success
 
     @property
-    def data(self) -> _T_co | None:
-        """What the call returned; None when it failed."""
+    def data(self) -> _T_co | Any:  # noqa: ANN401
+        """What the call returned; None when it failed.
+
+        Not declared as optional: programs look at `success` and then use it, and type checkers cannot know the two.
+        """
         return self._data
 
     @property

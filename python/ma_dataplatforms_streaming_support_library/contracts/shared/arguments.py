@@ -6,12 +6,13 @@ orders; what the first arguments are tells which order is meant.
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any, TypeVar
 
-__all__ = ["boolean", "bound", "member", "number", "text", "texts", "whole"]
+__all__ = ["boolean", "bound", "member", "number", "seconds", "text", "texts", "whole"]
 
 _E = TypeVar("_E", bound=Enum)
 
@@ -43,7 +44,9 @@ def bound(
     names = frozenset(known)
     for name, value in keywords.items():
         if name not in names:
-            raise TypeError(f"{what} has no parameter '{name}'; it has {', '.join(sorted(names))}")
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(sorted(names))}"
+            raise TypeError(f"{what} has no parameter '{name}'; {hint}")
         if name in given:
             raise TypeError(f"{what} got '{name}' twice, by position and by keyword")
         given[name] = value
@@ -87,6 +90,15 @@ def number(name: str, value: object, least: float = 0) -> int | float:
         raise TypeError(f"{name} must be a number, not {type(value).__name__}")
     if not (math.isfinite(value) and value >= least):
         raise ValueError(f"{name} must be a finite number of at least {least}, but is {value}")
+    return value
+
+
+def seconds(name: str, value: object) -> float:
+    """The value, which must be a time in seconds from 0; infinity is one."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(f"{name} must be seconds, not {type(value).__name__}")
+    if not value >= 0:
+        raise ValueError(f"{name} must be seconds from 0, but is {value}")
     return value
 
 

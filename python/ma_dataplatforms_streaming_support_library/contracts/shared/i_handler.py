@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-__all__ = ["IHandler"]
+__all__ = ["IHandler", "SupportsHandle"]
 
 _T_contra = TypeVar("_T_contra", contravariant=True)
 
@@ -19,3 +19,10 @@ class IHandler(ABC, Generic[_T_contra]):
     @abstractmethod
     def handle(self, obj: _T_contra, /) -> None:
         """Take one object. What it raises is logged with its traceback and counted, and the next object comes."""
+
+
+class SupportsHandle(Protocol[_T_contra]):
+    """Anything with a method `handle` for one object, whatever its class."""
+
+    def handle(self, obj: _T_contra, /) -> object:
+        """Take one object."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from ma_dataplatforms_streaming_support_library.core.base.support_library_api import SupportLibraryApi
 
-__all__ = ["forget", "keep"]
+__all__ = ["forget", "keep", "running"]
 
 _lock: Final = threading.Lock()
 # Strong references: what runs must be flushed, whether or not the program still holds it.
@@ -34,9 +34,14 @@ def forget(library: SupportLibraryApi) -> None:
         _running.pop(id(library), None)
 
 
-def _stop_all() -> None:
+def running() -> list[SupportLibraryApi]:
+    """The libraries that would be stopped now, in the order in which they were initialised."""
     with _lock:
-        libraries = list(_running.values())
+        return list(_running.values())
+
+
+def _stop_all() -> None:
+    libraries = running()
     if not libraries:
         return
     # One deadline for all: a program with many libraries exits as fast as one with the slowest of them.

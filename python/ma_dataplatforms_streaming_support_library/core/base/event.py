@@ -22,7 +22,7 @@ class Event(Generic[_Args]):
     are unsubscribed.
     """
 
-    __slots__ = ("_handlers", "_lock", "_name", "_on_error", "_sender")
+    __slots__ = ("_handlers", "_lock", "_name", "_on_error", "_sender", "_silent")
 
     def __init__(self, sender: object, name: str, on_error: Callable[[str, BaseException], None]) -> None:
         """Make an event.
@@ -37,6 +37,7 @@ class Event(Generic[_Args]):
         self._on_error = on_error
         self._lock = threading.Lock()
         self._handlers: tuple[EventHandler[_Args], ...] = ()
+        self._silent = False
 
     def __repr__(self) -> str:
         return f"<Event {self._name} of {type(self._sender).__name__}, {len(self._handlers)} subscribed>"
@@ -73,6 +74,10 @@ class Event(Generic[_Args]):
         self.unsubscribe(handler)
         return self
 
+    def silence(self) -> None:
+        """Call nobody any more; the handler that runs is left alone."""
+        self._silent = True
+
     def fire(self, args: _Args) -> None:
         """Call every handler that is subscribed now, in order of subscription, on this thread.
 
@@ -80,6 +85,8 @@ class Event(Generic[_Args]):
         `SystemExit` go on to the caller: there somebody means to end the program.
         """
         for handler in self._handlers:
+            if self._silent:
+                return
             try:
                 handler(self._sender, args)
             except Exception as error:  # noqa: BLE001 - reported; a handler must not stop the service

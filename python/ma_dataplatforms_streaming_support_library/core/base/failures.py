@@ -157,9 +157,10 @@ def queue_full(waited_s: float) -> Failure:
     return Failure(ErrorCode.QUEUE_FULL, f"producer queue full for {waited_s:g} s")
 
 
-def not_delivered(packets: int, waited_s: float) -> Failure:
-    """A flush that ended before everything was delivered."""
-    return Failure(ErrorCode.NOT_DELIVERED, f"{packets} packets not delivered within {waited_s:g} s")
+def not_delivered(packets: int, waited_s: float, reason: str | None = None) -> Failure:
+    """A flush that ended before everything was delivered; `reason` is what became of those that were given up."""
+    why = f": {reason}" if reason else ""
+    return Failure(ErrorCode.NOT_DELIVERED, f"{packets} packets not delivered within {waited_s:g} s{why}")
 
 
 def unusable_info_type(info_type: object) -> Failure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import TYPE_CHECKING
 
 from ma_dataplatforms_streaming_support_library.core.base.logger import ILogger
@@ -55,6 +56,7 @@ class GuardedLogger(ILogger):
 
 
 def _call(method: Callable[[str], object], message: str) -> None:
-    # A logger that fails has nowhere to be reported.
-    with contextlib.suppress(Exception):
+    # A logger that fails has nowhere to be reported. Only on the main thread somebody means to end the program.
+    main = threading.current_thread() is threading.main_thread()
+    with contextlib.suppress(Exception if main else BaseException):
         method(message)

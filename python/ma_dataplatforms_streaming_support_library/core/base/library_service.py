@@ -51,5 +51,8 @@ class LibraryService(Service):
         """
         return self._library.client
 
+    def prepare_stop(self, deadline: float) -> None:
+        """The library will stop it next, and others beside it: begin with what takes time, and return at once."""
+
     def on_initialise(self) -> None:
         """Nothing to prepare."""

@@ -36,7 +36,7 @@ _METRICS: Final[dict[str, tuple[_Kind, str]]] = {
     "support_lib_handler_errors_total": ("counter", "Exceptions raised by handlers and by event subscribers."),
     "support_lib_late_samples_total": ("counter", "Samples that came too late for their window."),
     "support_lib_unresolved_format_packets_total": ("counter", "Packets whose data format nobody has defined."),
-    "support_lib_queue_length": ("gauge", "Packets that wait between broker and handler."),
+    "support_lib_queue_length": ("gauge", "Packets that wait between broker and program."),
     "support_lib_write_failures_total": ("counter", "Packets that were accepted and could not be delivered."),
 }
 

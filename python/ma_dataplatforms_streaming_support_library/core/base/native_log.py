@@ -1,4 +1,4 @@
-"""What telewire warns of reaches the program's `ILogger`: it knows more about brokers and readers than the library does.
+"""What telewire warns of reaches the program's `ILogger`: it knows more of brokers and readers than the library does.
 
 telewire says it through `logging`, for the whole process; it is handed to the logger of every library that runs, once
 to each logger. Nothing about the program's own logging is changed.
@@ -18,7 +18,8 @@ __all__ = ["forward", "forward_no_more"]
 
 # What the library says itself, at once and with the service's name.
 _SAID_HERE: Final = re.compile(
-    r"has no partition mapping; its packets|says session '.*' but is written for|its information is changed all the same"
+    r"has no partition mapping; its packets|says session '.*' but is written for"
+    r"|its information is changed all the same"
     r"|^packet for topic '.*' was not delivered|^closing with \d+ packets|^closed .* packets failed"
 )
 
@@ -30,6 +31,10 @@ class _Forwarder(logging.Handler):
         super().__init__(logging.WARNING)
         self._lock = threading.Lock()
         self._loggers: dict[int, GuardedLogger] = {}
+
+    def createLock(self) -> None:  # noqa: N802 - the name that `logging` gave it
+        """No lock around a program's logger: one that hangs would keep others, and Python's exit, waiting."""
+        self.lock = None
 
     def add(self, library: object, logger: GuardedLogger) -> None:
         with self._lock:

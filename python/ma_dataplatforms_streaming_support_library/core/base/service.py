@@ -17,13 +17,14 @@ looking and check only whether `create_service` succeeded.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import threading
 import time
 import uuid
 from abc import abstractmethod
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import telewire
 from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ApiResult
@@ -78,9 +79,12 @@ class Service(IService):
         self._state = State.CREATED
         self._reason = ""
         self._changed = threading.Condition()
-        self._busy = False
+        # The threads that initialise or start it, and that stop it, at this moment.
+        self._stepping: int | None = None
+        self._ending: int | None = None
         self._stop_begun = threading.Event()
         self._stop_result: ApiResult[bool] | None = None
+        self._events: list[Event[Any]] = []
         self.callback_errors = CallbackErrors(what, logger)
         self.initialised: Event[datetime] = Event(self, "initialised", self.callback_errors.report)
         self.started: Event[datetime] = Event(self, "started", self.callback_errors.report)
@@ -117,9 +121,30 @@ class Service(IService):
             Failure: The same, where it has a code of its own.
         """
 
+    def event(self, name: str) -> Event[Any]:
+        """A new event of this service, which falls silent with it."""
+        self._events.append(Event(self, name, self.callback_errors.report))
+        return self._events[-1]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        event = self.__dict__.get(name)
+        if isinstance(event, Event) and value is not event:
+            raise TypeError(f"{name} is an event and is not replaced; subscribe with {name}.subscribe(handler) or +=")
+        object.__setattr__(self, name, value)
+
     def in_callback(self) -> bool:
         """Whether the caller is in a callback of this service; it then cannot wait for that callback to end."""
         return False
+
+    def call_no_more(self) -> None:
+        """Call nothing any more but the events of the life cycle; a callback that runs is left alone."""
+        for event in self._events:
+            event.silence()
+
+    def wait_until_started(self) -> None:
+        """For its own thread: callbacks come when `start` has done its work, so that they can use the service."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stepping is None)
 
     def figures(self) -> Iterable[Figure]:
         """What there is to measure, as of now; called on any thread. Counters never go back."""
@@ -194,16 +219,13 @@ class Service(IService):
         """
         with self._changed:
             self._await_turn()
-            if self._state is State.STOPPED:
-                raise SupportLibraryStateError(
-                    f"{self._what} is stopped and cannot be initialised again; create another"
-                )
+            self._refuse_after_stop("initialised")
             if self._state in (State.INITIALISED, State.STARTED):
                 return ApiResult.ok(True)
-            self._busy = True
+            self._stepping = threading.get_ident()
         failure = self._step(self.on_initialise)
         with self._changed:
-            self._busy = False
+            self._stepping = None
             self._state = State.INITIALISED if failure is None else State.FAILED
             self._reason = "" if failure is None else failure.message
             self._changed.notify_all()
@@ -215,8 +237,24 @@ class Service(IService):
         return ApiResult.ok(True)
 
     async def initialise_async(self) -> ApiResult[bool]:
-        """`initialise`, awaited beside other tasks."""
-        return await asyncio.to_thread(self.initialise)
+        """`initialise`, awaited beside other tasks; it goes on when the task that waits for it is cancelled."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[ApiResult[bool]] = loop.create_future()
+
+        def initialise() -> None:
+            result: ApiResult[bool] | None = None
+            failure: BaseException | None = None
+            try:
+                result = self.initialise()
+            except BaseException as error:  # noqa: BLE001 - raised by whoever awaits it
+                failure = error
+            # The loop may have been closed meanwhile; then nobody waits.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(_settle, done, result, failure)
+
+        # Not a thread of the loop's executor: Python waits for those when it exits, and attempts may have no end.
+        threading.Thread(target=initialise, name=f"telewire-initialise-{self._what}", daemon=True).start()
+        return await done
 
     def start(self) -> ApiResult[bool]:
         """Start the service.
@@ -228,17 +266,16 @@ class Service(IService):
             self._await_turn()
             if self._state is State.CREATED:
                 raise SupportLibraryStateError(f"{self._what} is not initialised; call initialise() before start()")
-            if self._state is State.STOPPED:
-                raise SupportLibraryStateError(f"{self._what} is stopped and cannot be started again; create another")
+            self._refuse_after_stop("started")
             if self._state is State.STARTED:
                 return ApiResult.ok(True)
             if self._state is State.FAILED:
                 refusal = self.refusal()
                 return ApiResult.failed(refusal.code, refusal.message)
-            self._busy = True
+            self._stepping = threading.get_ident()
         failure = self._step(self.on_start)
         with self._changed:
-            self._busy = False
+            self._stepping = None
             if failure is None:
                 self._state = State.STARTED
             self._changed.notify_all()
@@ -252,8 +289,9 @@ class Service(IService):
     def stop(self) -> ApiResult[bool]:
         """Stop the service; legal in every state, from every thread and from its own callbacks, any number of times.
 
-        Returns when the service has come to rest, at most its termination time-out later. In one of its own callbacks
-        it only marks the service as stopped and returns; the rest happens when the callback has returned.
+        Returns when the service has come to rest, at most its termination time-out and a second later. In one of its
+        own callbacks, and in a logger that it calls while it is initialised or started, it only marks the service and
+        returns; the rest happens on a thread of its own. A callback that stops its service is the last one.
         """
         return self.stop_by(time.monotonic() + self._stop_s)
 
@@ -261,24 +299,29 @@ class Service(IService):
         """`stop`, by a moment of `time.monotonic`: the library gives all its services the same."""
         self._stop_begun.set()
         if self.in_callback():
+            self.call_no_more()
+            return self._stop_aside(deadline)
+        if threading.get_ident() in (self._stepping, self._ending):
+            # A logger, or an event of another service, was called in the midst of it.
             return self._stop_aside(deadline)
         with self._changed:
-            self._await_turn()
-            before, self._state = self._state, State.STOPPED
-            if before is State.STOPPED:
-                # It is done, or somebody else is at it, perhaps with a later deadline than ours.
-                patience = max(deadline - time.monotonic(), 0) + _OTHERS_S
-                self._changed.wait_for(lambda: self._stop_result is not None, patience)
-                return self._stop_result or ApiResult.ok(True, "stopping")
-        return self._come_to_rest(before, deadline)
+            patience = max(deadline - time.monotonic(), 0)
+            in_time = self._changed.wait_for(lambda: self._stepping is None, patience)
+            if in_time:
+                before, self._state = self._state, State.STOPPED
+                if before is State.STOPPED:
+                    # It is done, or somebody else is at it, perhaps with a later deadline than ours.
+                    self._changed.wait_for(lambda: self._stop_result is not None, patience + _OTHERS_S)
+                    return self._stop_result or ApiResult.ok(True, "stopping")
+        return self._come_to_rest(before, deadline) if in_time else self._stop_aside(deadline)
 
     def _stop_aside(self, deadline: float) -> ApiResult[bool]:
-        # A callback cannot wait for its own end.
+        # Whoever calls cannot wait for the end of what is under way: it is waited for on a thread of its own.
         with self._changed:
             before = self._state
             if before is State.STOPPED:
                 return self._stop_result or ApiResult.ok(True, "stopping")
-            begun = not self._busy
+            begun = self._stepping is None
             if begun:
                 self._state = State.STOPPED
         rest, arguments = (self._come_to_rest, (before, deadline)) if begun else (self.stop_by, (deadline,))
@@ -291,9 +334,11 @@ class Service(IService):
 
     def _come_to_rest(self, before: State, deadline: float) -> ApiResult[bool]:
         result: ApiResult[bool] = ApiResult.failed(ErrorCode.STOPPED, "stopping was interrupted")
+        self._ending = threading.get_ident()
         try:
             result = self._end(deadline) if before is not State.CREATED else ApiResult.ok(True)
         finally:
+            self._ending = None
             with self._changed:
                 self._stop_result = result
                 self._changed.notify_all()
@@ -311,11 +356,24 @@ class Service(IService):
             return ApiResult.failed(failure.code, failure.message)
         except telewire.TelewireError as error:
             return ApiResult.failed(ErrorCode.STOPPED, str(error))
+        except Exception as error:  # noqa: BLE001 - what else is to be stopped must be, whatever happens here
+            self.callback_errors.report("stopping", error)
+            return ApiResult.failed(ErrorCode.STOPPED, f"stopping raised {type(error).__name__}: {error}")
         return ApiResult.failed(ErrorCode.STOPPED, left) if left else ApiResult.ok(True)
+
+    def _refuse_after_stop(self, what: str) -> None:
+        # `stop` may have been called where it could not be done at once.
+        if self._state is State.STOPPED or self.stop_begun:
+            raise SupportLibraryStateError(f"{self._what} is stopped and cannot be {what} again; create another")
 
     def _await_turn(self) -> None:
         # The condition is held. A step that waits for long ends when `stop` is called.
-        self._changed.wait_for(lambda: not self._busy)
+        if self._stepping == threading.get_ident():
+            raise SupportLibraryStateError(
+                f"{self._what} is being initialised or started by the very thread that asks for it again; "
+                "a logger must not call initialise() or start()"
+            )
+        self._changed.wait_for(lambda: self._stepping is None)
 
     def _step(self, step: Callable[[], None]) -> Failure | None:
         try:
@@ -327,7 +385,7 @@ class Service(IService):
         except BaseException:
             # Ctrl-C in a long wait: the state stays what it was, and others get their turn.
             with self._changed:
-                self._busy = False
+                self._stepping = None
                 self._changed.notify_all()
             raise
         return None
@@ -344,6 +402,8 @@ class Service(IService):
         for step in (self.initialise, self.start):
             result = step()
             if not result.success:
+                # Nobody will leave a block that was not entered.
+                self.stop()
                 raise SupportLibraryError(result.message, result.error_code)
         return self
 
@@ -354,3 +414,14 @@ class Service(IService):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._state.value}>"
+
+
+def _settle(
+    done: asyncio.Future[ApiResult[bool]], result: ApiResult[bool] | None, failure: BaseException | None
+) -> None:
+    if done.cancelled():
+        return
+    if failure is not None:
+        done.set_exception(failure)
+    elif result is not None:
+        done.set_result(result)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import telewire
 from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ServiceApiResult
-from ma_dataplatforms_streaming_support_library.core.base.failures import Failure
+from ma_dataplatforms_streaming_support_library.core.base.failures import Failure, from_telewire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,12 +39,13 @@ class ServiceModuleApi:
 
         Args:
             service: Called with the library. What it returns is a `LibraryService` and is stopped with the library; a
-                `Failure` becomes the answer, other exceptions (misuse) go through.
+                `Failure` or an error of telewire becomes the answer, other exceptions (misuse) go through.
         """
         try:
             self._library.require_started()
             made = service(self._library)
             self._library.adopt(cast("LibraryService", made))
-        except Failure as failure:
+        except (Failure, telewire.TelewireError) as error:
+            failure = error if isinstance(error, Failure) else from_telewire(error)
             return cast("ServiceApiResult[_I]", ServiceApiResult[Any].failed(failure.code, failure.message))
         return ServiceApiResult.ok(made)

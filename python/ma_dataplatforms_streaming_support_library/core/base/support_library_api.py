@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 import weakref
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import telewire
+from ma_dataplatforms_streaming_support_library.contracts.shared import arguments as check
 from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ApiResult
 from ma_dataplatforms_streaming_support_library.contracts.shared.error_code import ErrorCode
 from ma_dataplatforms_streaming_support_library.contracts.shared.i_support_library_api import ISupportLibraryApi
@@ -55,7 +57,7 @@ __all__ = ["SupportLibraryApi"]
 
 _P = TypeVar("_P", bound="ServiceModuleApi")
 
-# What a service gets at least when the others have used up the time of a stop: enough for a thread to notice.
+# What services of one rank get at least when others have used up the time of a stop: enough for a thread to notice.
 _LEAST_S: Final = 0.2
 
 
@@ -219,10 +221,15 @@ class SupportLibraryApi(Service, ISupportLibraryApi):
     def on_stop(self, deadline: float) -> str:
         """Stop all services in the order of the pipeline, by one deadline, then close the connection."""
         left = []
-        for service in self.services():
-            result = service.stop_by(max(deadline, time.monotonic() + _LEAST_S))
-            if not result.success:
-                left.append(f"{service.what}: {result.message}")
+        for _, services in itertools.groupby(self.services(), key=lambda service: service.stop_rank):
+            together = list(services)
+            until = max(deadline, time.monotonic() + _LEAST_S)
+            for service in together:
+                service.prepare_stop(until)
+            for service in together:
+                result = service.stop_by(until)
+                if not result.success:
+                    left.append(f"{service.what}: {result.message}")
         if (server := self._metrics_server) is not None:
             server.stop()
         client, self._client = self._client, None
@@ -265,7 +272,13 @@ class SupportLibraryApi(Service, ISupportLibraryApi):
 
         Returns:
             The port. Asked again, the port of the server that is already there.
+
+        Raises:
+            TypeError: An argument of another type.
+            ValueError: No port has that number.
         """
+        check.whole("port", port, 0, 65535)
+        check.text("host", host)
         try:
             self.require_started()
             with self._lock:

@@ -39,6 +39,8 @@ class SupportLibraryBootstrapper:
                 "streaming_api_configuration must be a StreamingApiConfiguration, "
                 f"not {type(streaming_api_configuration).__name__}"
             )
+        if isinstance(logger, type):
+            raise TypeError(f"logger must be an ILogger, not the class {logger.__name__}; give {logger.__name__}()")
         if not all(callable(getattr(logger, name, None)) for name in _LOGGER_METHODS):
             raise TypeError(f"logger must be an ILogger, not {type(logger).__name__}")
         return SupportLibraryApiFactory(streaming_api_configuration, GuardedLogger.of(logger), retry_policy)

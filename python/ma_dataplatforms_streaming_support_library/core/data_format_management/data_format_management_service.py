@@ -23,7 +23,6 @@ from ma_dataplatforms_streaming_support_library.contracts.data_format_management
 )
 from ma_dataplatforms_streaming_support_library.core.base import failures
 from ma_dataplatforms_streaming_support_library.core.base.dispatcher import Dispatcher
-from ma_dataplatforms_streaming_support_library.core.base.event import Event
 from ma_dataplatforms_streaming_support_library.core.base.failures import answers, require_text
 from ma_dataplatforms_streaming_support_library.core.base.library_service import LibraryService
 from ma_dataplatforms_streaming_support_library.core.base.metrics import Figure
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ApiResult
+    from ma_dataplatforms_streaming_support_library.core.base.event import Event
     from ma_dataplatforms_streaming_support_library.core.base.support_library_api import SupportLibraryApi
 
 __all__ = ["DataFormatManagementService"]
@@ -66,9 +66,7 @@ class DataFormatManagementService(LibraryService, IDataFormatManagementService):
 
     def __init__(self, library: SupportLibraryApi) -> None:
         super().__init__("data format management", library)
-        self.data_format_info_updated: Event[DataFormatInfo] = Event(
-            self, "data_format_info_updated", self.callback_errors.report
-        )
+        self.data_format_info_updated: Event[DataFormatInfo] = self.event("data_format_info_updated")
         self._dispatcher = Dispatcher("telewire-format-events", self._deliver, self.callback_errors)
         self._watch: telewire.FormatWatch | None = None
         self._keys: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
@@ -132,9 +130,14 @@ class DataFormatManagementService(LibraryService, IDataFormatManagementService):
         if not self.configuration.integrate_data_format_management:
             self.logger.warning(f"{self.what}: disabled by configuration; every call will fail")
             return
-        self._watch = self.client.watch_formats()
-        for data_source in self.client.data_sources():
-            self._keys[data_source] = {(found.kind, found.identifiers) for found in self.client.formats(data_source)}
+        watch = self.client.watch_formats()
+        try:
+            for source in self.client.data_sources():
+                self._keys[source] = {(found.kind, found.identifiers) for found in self.client.formats(source)}
+        except BaseException:
+            watch.close()
+            raise
+        self._watch = watch
         self._dispatcher.start()
 
     def in_callback(self) -> bool:
@@ -147,6 +150,8 @@ class DataFormatManagementService(LibraryService, IDataFormatManagementService):
         if self._watch is not None:
             self._watch.close()
         ended = self._dispatcher.join(deadline - time.monotonic())
+        if not ended:
+            self.call_no_more()
         return "" if ended else "an event's handler did not return"
 
     def figures(self) -> Iterable[Figure]:
@@ -156,6 +161,7 @@ class DataFormatManagementService(LibraryService, IDataFormatManagementService):
             yield Figure("stream_api_data_formats_total", (("data_source", data_source),), len(keys))
 
     def _deliver(self, dispatcher: Dispatcher) -> None:
+        self.wait_until_started()
         watch = self._watch
         while watch is not None and not dispatcher.stopping and not watch.closed:
             change = watch.next(1.0)

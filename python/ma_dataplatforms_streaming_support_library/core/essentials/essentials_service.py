@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ma_dataplatforms_streaming_support_library.contracts.essentials.i_essentials_service import IEssentialsService
-from ma_dataplatforms_streaming_support_library.core.base.event import Event
 from ma_dataplatforms_streaming_support_library.core.packet_reading.reader_service import ReaderService
 from ma_dataplatforms_streaming_support_library.core.session_management.session_infos import session_info
 
 if TYPE_CHECKING:
     from ma_dataplatforms_streaming_support_library.contracts.session_management.session_info import SessionInfo
+    from ma_dataplatforms_streaming_support_library.core.base.event import Event
     from ma_dataplatforms_streaming_support_library.core.base.support_library_api import SupportLibraryApi
     from telewire import Reader, ReaderEvent
 
@@ -38,9 +38,8 @@ class EssentialsService(ReaderService, IEssentialsService):
     def __init__(self, library: SupportLibraryApi, data_source: str, session_key: str) -> None:
         super().__init__("essentials reader", library, data_source, grace_s=_GRACE_S)
         self._session_key = session_key
-        report = self.callback_errors.report
-        self.reading_essentials_started: Event[SessionInfo] = Event(self, "reading_essentials_started", report)
-        self.reading_essentials_completed: Event[SessionInfo] = Event(self, "reading_essentials_completed", report)
+        self.reading_essentials_started: Event[SessionInfo] = self.event("reading_essentials_started")
+        self.reading_essentials_completed: Event[SessionInfo] = self.event("reading_essentials_completed")
 
     @property
     def data_source(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ma_dataplatforms_streaming_support_library.core.base.errors import ReadTimeoutError
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from ma_dataplatforms_streaming_support_library.core.base.failures import Failure
 
 __all__ = ["Completion"]
+
+# Not every platform wakes a longer wait for Ctrl-C.
+_SLICE_S: Final = 0.2
 
 
 class Completion:
@@ -84,7 +87,7 @@ class Completion:
                 left = None if deadline is None else deadline - time.monotonic()
                 if self._ended or (left is not None and left <= 0):
                     return False
-                self._changed.wait(left)
+                self._changed.wait(_SLICE_S if left is None else min(left, _SLICE_S))
             return True
 
     def _is_complete(self, session_key: str | None) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import telewire
@@ -15,7 +16,7 @@ from ma_dataplatforms_streaming_support_library.contracts.packet_reading.receive
 from telewire import Packet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ma_dataplatforms_streaming_support_library.core.base.dispatcher import Dispatcher
     from ma_dataplatforms_streaming_support_library.core.base.service import Service
@@ -32,6 +33,8 @@ _PATIENCE_S: Final = 5.0
 _STORE_S: Final = 0.1
 # An unbounded queue is expected to stay below.
 _MANY: Final = 1_000_000
+# Packets and events know theirs alike.
+_STREAM: Final = attrgetter("stream")
 
 
 class Delivery:
@@ -74,18 +77,25 @@ class Delivery:
         self._begun_at = time.monotonic()
         # Whether packets are given out, with or without handlers.
         self._open = False
-        self._waited = False
+        # When there was something to give out for the first time, and when a packet; in `time.monotonic`.
+        self._item_at = 0.0
+        self._packet_at = 0.0
         self._warned_of_nobody = False
         # The run of packets in work is to look around: something has changed.
         self._interrupted = False
         # Nothing at all is to be called any more.
         self._halted = False
+        # Positions are to be stored.
+        self._grouped = reader.grouped
         self._handled: list[Packet] = []
+        # Of the list in work, and all streams that there were.
+        self._events: list[ReaderEvent] = []
+        self._streams: set[str | None] = set()
         self._store_at = 0.0
         self._watched = watched
-        self.read: Counter[str] = Counter()
+        self.read: Counter[str | None] = Counter()
         """Packets taken from the reader, by stream."""
-        self.delivered: Counter[str] = Counter()
+        self.delivered: Counter[str | None] = Counter()
         """Packets that handlers were called with, by stream."""
 
     def interrupt(self) -> None:
@@ -121,76 +131,74 @@ class Delivery:
     def _await_handlers(self, items: list[Packet | ReaderEvent], dispatcher: Dispatcher) -> None:
         if self._open:
             return
-        packets = any(item.__class__ is Packet for item in items)
-        if packets or not self._waited:
-            patience = time.monotonic() + _PATIENCE_S
-            while not dispatcher.stopping and time.monotonic() < patience:
-                if self._handlers.wait_for_first(_SLICE_S):
-                    begin = max(self._handlers.attached_at, self._begun_at) + self._grace_s
-                    dispatcher.wait(max(begin - time.monotonic(), 0.0))
-                    break
-            self._waited = True
-        # With events only, a handler may still come in time for the first packet.
+        packets = any(isinstance(item, Packet) for item in items)
+        self._item_at = self._item_at or time.monotonic()
+        while not dispatcher.stopping:
+            if not self._packet_at and (packets or self._reader.counts.packets):
+                self._packet_at = time.monotonic()
+            # Events by themselves are given out too, but use up nothing of the time that packets have.
+            since = self._packet_at if packets else self._item_at
+            if time.monotonic() - since >= _PATIENCE_S:
+                break
+            if self._handlers.wait_for_first(_SLICE_S):
+                begin = max(self._handlers.attached_at, self._begun_at) + self._grace_s
+                dispatcher.wait(max(begin - time.monotonic(), 0.0))
+                break
         self._open = packets or self._handlers.attached_at > 0
 
     def _deliver(self, items: list[Packet | ReaderEvent], dispatcher: Dispatcher) -> None:
         self._warn_of_many()
-        streams = _streams_of(items)
-        self.read.update(streams)
+        self._events.clear()
         todo = iter(items)
-        while not self._halted:
+        done = False
+        while not (done or self._halted):
             # In this order: what is changed after this look around interrupts again.
             self._interrupted = False
-            draining = dispatcher.stopping
-            if draining and not dispatcher.draining:
-                break
-            calls = self._handlers.calls
-            if not calls and streams and not draining:
-                self._warn_of_nobody()
-            if self._run(todo, calls, dispatcher if draining else None):
-                break
+            if dispatcher.stopping:
+                # From here on there is a look around after every packet.
+                self._interrupted = True
+                if not dispatcher.draining:
+                    break
+            done = self._run(todo, self._handlers.calls)
         self._store()
-        if self._handlers.calls:
-            streams.subtract(_streams_of(todo))
-            self.delivered.update(streams)
+        self._count(items, list(todo))
 
-    def _run(
-        self, todo: Iterator[Any], calls: tuple[Callable[[Any], object], ...], draining: Dispatcher | None
-    ) -> bool:
+    def _run(self, todo: Iterator[Any], calls: tuple[Callable[[Any], object], ...]) -> bool:
         """Give out until nothing is left (True), or until something has changed or was raised (False)."""
-        # The usual case, one handler, is called from here.
-        handle = calls[0] if len(calls) == 1 else None
-        dto_of, packet_class, watched = ReceivedPacketDto.of, Packet, self._watched()
-        grouped = self._reader.grouped
+        watched = self._watched()
+        # The usual case is called from here: one handler, and nothing else to do.
+        handle = calls[0] if len(calls) == 1 and not watched and not self._grouped else None
+        new, dto_class, packet_class = object.__new__, ReceivedPacketDto, Packet
         item: Any = None
         try:
             for item in todo:
-                if item.__class__ is packet_class:
-                    if watched and (look := watched.get(item.type)) is not None:
-                        look(item)
-                        if self._halted:
-                            return False
-                    if handle is not None:
-                        handle(dto_of(item))
-                    else:
-                        self._give_to_all(item)
-                    if grouped:
-                        self._keep(item)
-                else:
+                if item.__class__ is not packet_class:
+                    self._events.append(item)
                     self._on_event(item)
-                if self._interrupted or (draining is not None and not draining.draining):
+                elif handle is None:
+                    self._give(item, watched)
+                else:
+                    # `ReceivedPacketDto.of`, without a call of its own.
+                    dto = new(dto_class)
+                    dto._origin = item  # noqa: SLF001
+                    dto._bytes = None  # noqa: SLF001
+                    handle(dto)
+                if self._interrupted:
                     return False
         except BaseException as error:  # noqa: BLE001 - nothing that a handler raises may end the reading
             self._report(item, error)
-            if grouped and item.__class__ is packet_class:
-                self._keep(item)
             return False
         return True
 
-    def _give_to_all(self, packet: Packet) -> None:
-        """Call several handlers; what one of them does to the others, or stopping, holds at once."""
+    def _give(self, packet: Packet, watched: Mapping[str, Callable[[Packet], None]]) -> None:
+        """One packet to whoever is to have it; what one of them does to the others, or stopping, holds at once."""
+        if watched and (look := watched.get(packet.type)) is not None:
+            look(packet)
         dto = ReceivedPacketDto.of(packet)
-        for call in self._handlers.calls:
+        calls = self._handlers.calls
+        if not calls:
+            self._warn_of_nobody()
+        for call in calls:
             if self._halted:
                 return
             if self._interrupted and call not in self._handlers.calls:
@@ -199,6 +207,8 @@ class Delivery:
                 call(dto)
             except BaseException as error:  # noqa: BLE001 - nor may it keep the packet from the next handler
                 self._report(packet, error)
+        if self._grouped:
+            self._keep(packet)
 
     def _report(self, item: Packet | ReaderEvent, error: BaseException) -> None:
         if isinstance(item, Packet):
@@ -230,6 +240,21 @@ class Delivery:
                 # The group has given the partition to another reader, which reads the packet again.
                 self._service.logger.debug(f"{self._service.what}: {error}")
 
+    def _count(self, items: list[Packet | ReaderEvent], left: list[Packet | ReaderEvent]) -> None:
+        """Count what was read and given out; packet by packet only where there are several streams."""
+        self._streams.update(event.stream for event in self._events if event.kind == "stream_started")
+        if len(self._streams) == 1 and not left:
+            packets = Counter({next(iter(self._streams)): len(items) - len(self._events)})
+        else:
+            # Stopping left some of them; those that are events were not told of.
+            events = [*self._events, *(item for item in left if not isinstance(item, Packet))]
+            packets = Counter(map(_STREAM, items))
+            packets.subtract(map(_STREAM, events))
+        self.read.update(packets)
+        if self._handlers.calls:
+            packets.subtract(item.stream for item in left if isinstance(item, Packet))
+            self.delivered.update(packets)
+
     def _warn_of_many(self) -> None:
         if self._warn_above is not None and self._reader.queued > self._warn_above:
             self._warn_above = None
@@ -244,7 +269,3 @@ class Delivery:
             self._service.logger.warning(
                 f"{self._service.what}: packets are passed over, because no handler is registered; use add_handler"
             )
-
-
-def _streams_of(items: Iterable[Packet | ReaderEvent]) -> Counter[str]:
-    return Counter(item.stream for item in items if isinstance(item, Packet))

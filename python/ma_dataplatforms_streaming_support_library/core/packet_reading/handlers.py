@@ -93,6 +93,8 @@ class Handlers:
 
 
 def _call_of(handler: object) -> _Call:
+    if isinstance(handler, type) and hasattr(handler, "handle"):
+        raise TypeError(f"a handler must be an object, not the class {handler.__name__}; give {handler.__name__}()")
     for call in (getattr(handler, "handle", None), handler):
         if callable(call):
             return cast("_Call", call)

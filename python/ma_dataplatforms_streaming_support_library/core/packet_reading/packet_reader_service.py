@@ -17,8 +17,8 @@ from ma_dataplatforms_streaming_support_library.contracts.packet_reading.stream_
 from ma_dataplatforms_streaming_support_library.contracts.session_management.session_association_info import (
     SessionAssociationInfo,
 )
+from ma_dataplatforms_streaming_support_library.contracts.shared import arguments as check
 from ma_dataplatforms_streaming_support_library.core.base.errors import SupportLibraryStateError
-from ma_dataplatforms_streaming_support_library.core.base.event import Event
 from ma_dataplatforms_streaming_support_library.core.base.failures import silent_session
 from ma_dataplatforms_streaming_support_library.core.packet_reading.completion import Completion
 from ma_dataplatforms_streaming_support_library.core.packet_reading.reader_service import ReaderService
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         PacketReadingConfiguration,
     )
     from ma_dataplatforms_streaming_support_library.contracts.session_management.session_info import SessionInfo
+    from ma_dataplatforms_streaming_support_library.core.base.event import Event
     from ma_dataplatforms_streaming_support_library.core.base.support_library_api import SupportLibraryApi
     from telewire import Packet, Reader, ReaderEvent
 
@@ -68,17 +69,16 @@ class PacketReaderService(ReaderService, IPacketReaderService):
         self._reading = configuration
         self._completion = Completion(finite=configuration.reading_type is PacketReadingType.HISTORIC)
         self._known: dict[str, SessionInfo] = {}
-        report = self.callback_errors.report
-        self.session_reading_started: Event[SessionInfo] = Event(self, "session_reading_started", report)
-        self.stream_reading_started: Event[StreamInfo] = Event(self, "stream_reading_started", report)
-        self.stream_reading_completed: Event[StreamInfo] = Event(self, "stream_reading_completed", report)
-        self.session_reading_completed: Event[SessionInfo] = Event(self, "session_reading_completed", report)
-        self.session_info_updated: Event[SessionInfo] = Event(self, "session_info_updated", report)
-        self.session_association_info_updated: Event[SessionAssociationInfo] = Event(
-            self, "session_association_info_updated", report
+        self.session_reading_started: Event[SessionInfo] = self.event("session_reading_started")
+        self.stream_reading_started: Event[StreamInfo] = self.event("stream_reading_started")
+        self.stream_reading_completed: Event[StreamInfo] = self.event("stream_reading_completed")
+        self.session_reading_completed: Event[SessionInfo] = self.event("session_reading_completed")
+        self.session_info_updated: Event[SessionInfo] = self.event("session_info_updated")
+        self.session_association_info_updated: Event[SessionAssociationInfo] = self.event(
+            "session_association_info_updated"
         )
-        self.coverage_cursor_received: Event[CoverageCursorInfo] = Event(self, "coverage_cursor_received", report)
-        self.offload_started: Event[OffloadInfo] = Event(self, "offload_started", report)
+        self.coverage_cursor_received: Event[CoverageCursorInfo] = self.event("coverage_cursor_received")
+        self.offload_started: Event[OffloadInfo] = self.event("offload_started")
 
     def wait_for_completion(self, session_key: str | None = None, timeout_seconds: float | None = None) -> bool:
         """Wait until a session, or everything there is to read, was read and handled.
@@ -95,6 +95,10 @@ class PacketReaderService(ReaderService, IPacketReaderService):
             ReadTimeoutError: A session was silent for the inactivity time, and the configuration wants it raised.
             SupportLibraryStateError: Called in a callback of this reader, which then would wait for itself.
         """
+        if session_key is not None:
+            check.text("session_key", session_key)
+        if timeout_seconds is not None:
+            check.seconds("timeout_seconds", timeout_seconds)
         if self.in_callback():
             raise SupportLibraryStateError(
                 "wait_for_completion() was called in a callback of the reader that it would wait for; "
@@ -107,7 +111,6 @@ class PacketReaderService(ReaderService, IPacketReaderService):
     def open_reader(self, buffer_packets: int) -> Reader:
         """Begin reading what the configuration selects."""
         reading = self._reading
-        self._warn_of_nothing()
         if reading.reading_type is PacketReadingType.BOTH and not reading.session_key:
             self._completion.expect(self._historic_sessions())
         reader = self.client.read(
@@ -150,21 +153,6 @@ class PacketReaderService(ReaderService, IPacketReaderService):
             )
             return ""
         return group
-
-    def _warn_of_nothing(self) -> None:
-        """A session that is not in the state in which it was to be read."""
-        reading = self._reading
-        if not reading.session_key or reading.reading_type is PacketReadingType.BOTH:
-            return
-        try:
-            live = self.client.session(reading.session_key).live
-        except telewire.SessionError:
-            live = reading.reading_type is PacketReadingType.LIVE
-        if live is not (reading.reading_type is PacketReadingType.LIVE):
-            state = "is live" if live else "has ended"
-            self.logger.warning(
-                f"{self.what}: session '{reading.session_key}' {state}: nothing to read {reading.reading_type.name}"
-            )
 
     def _historic_sessions(self) -> list[str]:
         parts = (self._reading.session_identifier_pattern or "*").split("*")
@@ -213,14 +201,13 @@ class PacketReaderService(ReaderService, IPacketReaderService):
         key = info.session_key
         self._known.pop(key, None)
         failure = None
-        if silent:
+        if silent and self._reading.raise_exception_on_timeout:
             failure = silent_session(key, self._reading.inactivity_timeout_seconds)
-            log = self.logger.error if self._reading.raise_exception_on_timeout else self.logger.warning
-            log(f"{self.what}: {failure.message}; the session is taken as complete")
+            self.logger.error(f"{self.what}: {failure.message}; the session is taken as complete")
         self.logger.info(f"{self.what}: session '{key}' is complete")
         self.session_reading_completed.fire(info)
         # Only now: whoever waits for it may rely on all callbacks having returned.
-        self._completion.complete(key, failure if self._reading.raise_exception_on_timeout else None)
+        self._completion.complete(key, failure)
 
     def on_read_all(self) -> None:
         """Everything that matches has been read."""

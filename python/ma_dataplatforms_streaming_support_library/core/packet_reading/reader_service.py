@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -14,12 +15,12 @@ from ma_dataplatforms_streaming_support_library.core.packet_reading.delivery imp
 from ma_dataplatforms_streaming_support_library.core.packet_reading.handlers import Handlers
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterable, Mapping
 
     from ma_dataplatforms_streaming_support_library.contracts.packet_reading.i_packet_reader_service import (
         PacketHandler,
     )
-    from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ApiResult
     from ma_dataplatforms_streaming_support_library.core.base.support_library_api import SupportLibraryApi
     from telewire import Packet, Reader, ReaderEvent
 
@@ -27,6 +28,8 @@ __all__ = ["ReaderService"]
 
 # The part of the time for stopping in which queued packets are still given out; the rest is for a callback that runs.
 _DRAIN: Final = 0.8
+# What closing gets at least.
+_LEAST_S: Final = 0.01
 
 
 class ReaderService(LibraryService):
@@ -57,6 +60,10 @@ class ReaderService(LibraryService):
         self._delivery: Delivery | None = None
         self._dispatcher: Dispatcher | None = None
         self._reader: Reader | None = None
+        self._counts: tuple[Counter[str | None], Counter[str | None]] | None = None
+        self._stop_at = 0.0
+        # No callback runs any more, and none will.
+        self._delivered = threading.Event()
 
     # What a reader does
 
@@ -124,12 +131,15 @@ class ReaderService(LibraryService):
             batch=batch,
             bounded=self._buffer_length > 0,
         )
+        self._counts = (self._delivery.read, self._delivery.delivered)
         self._dispatcher = Dispatcher(f"telewire-{self.what}", self._pump, self.callback_errors)
         self._dispatcher.start()
 
     def _pump(self, dispatcher: Dispatcher) -> None:
-        delivery = self._delivery
+        delivery, reader = self._delivery, self._reader
         assert delivery is not None
+        assert reader is not None
+        self.wait_until_started()
         try:
             delivery.pump(dispatcher)
             if not dispatcher.stopping:
@@ -140,30 +150,42 @@ class ReaderService(LibraryService):
             self.logger.error(f"{self.what}: reading ended: {error}")
         finally:
             self.on_reading_ended()
+            self._delivered.set()
+            if dispatcher.stopping:
+                # Here, so that readers that stop together close together.
+                reader.close(max(self._stop_at - time.monotonic(), _LEAST_S))
 
     def in_callback(self) -> bool:
         """Whether the caller is in a handler or an event of this service."""
         return self._dispatcher is not None and self._dispatcher.inside
 
-    def stop_by(self, deadline: float) -> ApiResult[bool]:
-        """Stop; see `Service.stop_by`. A callback that stops its service is the last one."""
-        if self._delivery is not None and self.in_callback():
+    def call_no_more(self) -> None:
+        """Call neither handlers nor subscribers any more."""
+        super().call_no_more()
+        if self._delivery is not None:
             self._delivery.halt()
-        return super().stop_by(deadline)
+
+    def prepare_stop(self, deadline: float) -> None:
+        """Read no more, and give out what is queued as far as there is time."""
+        self._stop_at = deadline
+        if self._dispatcher is not None and self._delivery is not None:
+            self._dispatcher.ask_to_stop(max(deadline - time.monotonic(), 0.0) * _DRAIN)
+            self._delivery.interrupt()
 
     def on_stop(self, deadline: float) -> str:
         """Give out what is queued, as far as there is time, then stop reading."""
-        dispatcher, delivery, reader = self._dispatcher, self._delivery, self._reader
+        dispatcher, reader = self._dispatcher, self._reader
         left = ""
-        if dispatcher is not None and delivery is not None:
-            dispatcher.ask_to_stop(max(deadline - time.monotonic(), 0.0) * _DRAIN)
-            delivery.interrupt()
-            if not dispatcher.join(deadline - time.monotonic()):
-                delivery.halt()
+        if dispatcher is not None:
+            self.prepare_stop(deadline)
+            if not dispatcher.join(deadline - time.monotonic()) and not self._delivered.is_set():
+                self.call_no_more()
                 left = "a callback has not returned; it is left alone, and no other is called"
-        if reader is not None:
-            reader.close(max(deadline - time.monotonic(), 0.01))
+        if reader is not None and not reader.closed:
+            reader.close(_LEAST_S)
         self.on_reading_ended()
+        # Threads and sockets go with the last reference, and this object may live for long.
+        self._reader = self._delivery = None
         return left
 
     # Metrics
@@ -171,17 +193,18 @@ class ReaderService(LibraryService):
     def figures(self) -> Iterable[Figure]:
         """Packets read and delivered by stream, and how many wait."""
         yield from super().figures()
-        delivery, reader = self._delivery, self._reader
-        if delivery is None or reader is None:
+        if self._counts is None:
             return
         connection = (("connection", str(self.id)), ("data_source", self._data_source))
-        if self.is_started:
+        reader = self._reader
+        if self.is_started and reader is not None:
             yield Figure("stream_api_connections_total", (("data_source", self._data_source),), 1)
             yield Figure("support_lib_queue_length", (("service", self.what),), reader.queued)
-        for name, counts in (("read", delivery.read), ("delivered", delivery.delivered)):
-            for stream, packets in list(counts.items()):
-                labels = connection + ((("stream", stream),) if self.labels_streams else ())
-                yield Figure(f"stream_api_{self.counted_as}_packets_{name}_total", labels, packets)
+        for name, counts in zip(("read", "delivered"), self._counts, strict=True):
+            for stream, packets in dict(counts).items():
+                if packets:
+                    labels = connection + ((("stream", stream or ""),) if self.labels_streams else ())
+                    yield Figure(f"stream_api_{self.counted_as}_packets_{name}_total", labels, packets)
 
 
 def _split(buffer_length: int) -> tuple[int, int]:

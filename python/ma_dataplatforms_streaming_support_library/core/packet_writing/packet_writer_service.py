@@ -7,29 +7,33 @@ import threading
 import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from google.protobuf.message import DecodeError, Message
+
 import telewire
 from ma_dataplatforms_streaming_support_library.contracts.packet_writing.i_packet_writer_service import (
     IPacketWriterService,
 )
 from ma_dataplatforms_streaming_support_library.contracts.packet_writing.info_type import InfoType
 from ma_dataplatforms_streaming_support_library.contracts.packet_writing.packet_bytes import PacketBytes
+from ma_dataplatforms_streaming_support_library.contracts.shared import arguments as check
 from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ApiResult
 from ma_dataplatforms_streaming_support_library.contracts.shared.stream_creation_strategy import StreamCreationStrategy
 from ma_dataplatforms_streaming_support_library.core.base import failures
 from ma_dataplatforms_streaming_support_library.core.base.dispatcher import Dispatcher
-from ma_dataplatforms_streaming_support_library.core.base.event import Event
 from ma_dataplatforms_streaming_support_library.core.base.failures import Failure, answers, require_text
 from ma_dataplatforms_streaming_support_library.core.base.library_service import LibraryService
 from ma_dataplatforms_streaming_support_library.core.base.metrics import Figure
 from ma_dataplatforms_streaming_support_library.core.base.rate_limit import RateLimit
 from ma_dataplatforms_streaming_support_library.core.base.service import State
 from ma_dataplatforms_streaming_support_library.core.packet_writing.session_checks import SessionChecks
+from ma_dataplatforms_streaming_support_library.protos import open_data_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ma_dataplatforms_streaming_support_library.contracts.packet_writing.i_packet_writer_service import Writable
     from ma_dataplatforms_streaming_support_library.contracts.packet_writing.write_failure import WriteFailure
+    from ma_dataplatforms_streaming_support_library.core.base.event import Event
     from ma_dataplatforms_streaming_support_library.core.base.support_library_api import SupportLibraryApi
     from ma_dataplatforms_streaming_support_library.core.packet_writing.write_failures import WriteFailures
 
@@ -68,7 +72,7 @@ class PacketWriterService(LibraryService, IPacketWriterService):
 
     def __init__(self, library: SupportLibraryApi, write_failures: WriteFailures) -> None:
         super().__init__("packet writer", library)
-        self.write_failed: Event[WriteFailure] = Event(self, "write_failed", self.callback_errors.report)
+        self.write_failed: Event[WriteFailure] = self.event("write_failed")
         self._failures = write_failures
         self._failed: queue.SimpleQueue[WriteFailure] = queue.SimpleQueue()
         self._dispatcher = Dispatcher("telewire-write-outcomes", self._deliver, self.callback_errors)
@@ -77,7 +81,7 @@ class PacketWriterService(LibraryService, IPacketWriterService):
         self._markers = self._checks.markers
         self._counting = threading.Lock()
         self._tallies: dict[tuple[str, str | None], _Tally] = {}
-        self._info_tally = _Tally()
+        self._info_tallies: dict[str, _Tally] = {}
         self._error_limit = RateLimit(1.0)
         self._writer: telewire.PacketWriter | None = None
         self._watch: telewire.SessionWatch | None = None
@@ -94,17 +98,26 @@ class PacketWriterService(LibraryService, IPacketWriterService):
         packet: Writable | None = None,
     ) -> ApiResult[bool]:
         """Queue a packet for a stream; see `IPacketWriterService`."""
-        if self._state is not State.STARTED or self._writer is None:
+        writer = self._writer
+        if self._state is not State.STARTED or writer is None:
             return self._refused(self.refusal())
-        data = packet_bytes.data if type(packet_bytes) is PacketBytes else _bytes_of(packet_bytes, packet)
-        marker = self._markers.get(session_key)
+        plain = type(packet_bytes) is PacketBytes and packet is None
+        data = packet_bytes.data if plain else _bytes_of(packet_bytes, packet)  # type: ignore[union-attr] # known now
         try:
+            marker = self._markers.get(session_key)
             if marker is None or marker not in data:
                 require_text("data_source", data_source)
                 self._checks.check(require_text("session_key", session_key), data)
-            self._writer.write(data_source, "" if stream is None else stream, session_key, data)
+            writer.write(data_source, "" if stream is None else stream, session_key, data)
         except (Failure, telewire.TelewireError) as error:
             return self._refused(self._failure(error, data_source))
+        except TypeError:
+            # Looked at only now: it costs, and hardly ever helps.
+            check.text("data_source", data_source)
+            check.text("session_key", session_key)
+            if stream is not None:
+                check.text("stream", stream)
+            raise
         place = (data_source, stream)
         tally = self._tallies.get(place) or self._new_tally(data_source, stream)
         with self._counting:
@@ -120,31 +133,36 @@ class PacketWriterService(LibraryService, IPacketWriterService):
         packet: Writable | None = None,
     ) -> ApiResult[bool]:
         """Queue an info packet; see `IPacketWriterService`."""
-        if self._state is not State.STARTED or self._writer is None:
+        writer = self._writer
+        if self._state is not State.STARTED or writer is None:
             return self._refused(self.refusal())
         data = _bytes_of(packet_bytes, packet)
         try:
-            self._writer.write_info(data, _info_name(info_type))  # type: ignore[arg-type]
+            writer.write_info(data, _info_name(info_type))  # type: ignore[arg-type]
         except (Failure, telewire.TelewireError) as error:
             return self._refused(self._failure(error))
         with self._counting:
-            self._info_tally.packets += 1
-            self._info_tally.bytes += len(data)
+            tally = self._info_tallies.setdefault(_data_source_of(data), _Tally())
+            tally.packets += 1
+            tally.bytes += len(data)
         return _ACCEPTED
 
     @answers
     def flush(self, timeout_seconds: float | None = None) -> bool:
         """Wait until everything written so far is delivered; see `IPacketWriterService`."""
-        self._flush(self.configuration.timeout_seconds if timeout_seconds is None else timeout_seconds)
+        timeout_s = self.configuration.timeout_seconds
+        self._flush(timeout_s if timeout_seconds is None else check.seconds("timeout_seconds", timeout_seconds))
         return True
 
     def _flush(self, timeout_s: float) -> None:
-        if self._writer is None:
+        writer = self._writer
+        if writer is None:
             return
-        flushed = self._writer.flush(timeout_s)
+        flushed = writer.flush(timeout_s)
         self._failures.report(flushed.failed)
         if not flushed:
-            raise failures.not_delivered(len(flushed.failed) + flushed.left, timeout_s)
+            reason = flushed.failed[0].error if flushed.failed else None
+            raise failures.not_delivered(len(flushed.failed) + flushed.left, timeout_s, reason)
 
     def _failure(self, error: Failure | telewire.TelewireError, data_source: str | None = None) -> Failure:
         if isinstance(error, Failure):
@@ -179,7 +197,13 @@ class PacketWriterService(LibraryService, IPacketWriterService):
             )
         return tally
 
-    # What others tell the writer
+    # What others tell the writer, and ask it
+
+    @property
+    def pending(self) -> int:
+        """Packets of all writers of the library that have no outcome yet."""
+        writer = self._writer
+        return 0 if writer is None else writer.pending
 
     def session_ended(self, session_key: str) -> None:
         """A session has ended: warn if it is written to again."""
@@ -188,7 +212,7 @@ class PacketWriterService(LibraryService, IPacketWriterService):
     def has_written(self, data_source: str, stream: str) -> bool:
         """Whether it has written to a stream; to info topics, if both are empty."""
         if not data_source:
-            return self._info_tally.packets > 0
+            return bool(self._info_tallies)
         return (data_source, stream) in self._tallies or (not stream and (data_source, None) in self._tallies)
 
     def take_failure(self, failure: WriteFailure) -> None:
@@ -220,6 +244,10 @@ class PacketWriterService(LibraryService, IPacketWriterService):
             if self._watch is not None:
                 self._watch.close()
             ended = self._dispatcher.join(max(deadline - time.monotonic(), _LOOK_S))
+            if not ended:
+                self.call_no_more()
+            # Threads and sockets go with the last reference, and this object may live for long.
+            self._writer = None
         return "" if ended else "an event's handler did not return"
 
     def figures(self) -> Iterable[Figure]:
@@ -227,24 +255,25 @@ class PacketWriterService(LibraryService, IPacketWriterService):
         yield from super().figures()
         with self._counting:
             tallies = [(place, tally.packets, tally.bytes) for place, tally in self._tallies.items()]
-            info = (self._info_tally.packets, self._info_tally.bytes)
+            infos = [(source, tally.packets, tally.bytes) for source, tally in self._info_tallies.items()]
         for (data_source, stream), packets, size in tallies:
             labels = (("data_source", data_source), ("stream", stream or ""))
             yield Figure("stream_api_data_packets_published_total", labels, packets)
             yield Figure("stream_api_data_packets_routed_total", labels, packets)
             yield Figure("stream_api_data_packets_routed_bytes_total", labels, size)
-        if info[0]:
-            # Info packets are not taken apart: whose they are is not known here.
-            yield Figure("stream_api_info_packets_published_total", (("data_source", ""),), info[0])
-            yield Figure("stream_api_info_packets_routed_total", (("data_source", ""),), info[0])
-            yield Figure("stream_api_info_packets_routed_bytes_total", (("data_source", ""),), info[1])
+        for data_source, packets, size in infos:
+            source = (("data_source", data_source),)
+            yield Figure("stream_api_info_packets_published_total", source, packets)
+            yield Figure("stream_api_info_packets_routed_total", source, packets)
+            yield Figure("stream_api_info_packets_routed_bytes_total", source, size)
 
     def _deliver(self, dispatcher: Dispatcher) -> None:
+        self.wait_until_started()
         while not dispatcher.stopping:
             try:
                 self._follow_sessions(dispatcher)
-                if self._writer is not None:
-                    self._failures.report(self._writer.failures())
+                if (writer := self._writer) is not None:
+                    self._failures.report(writer.failures())
             except telewire.TelewireError as error:
                 # Whatever it is, outcomes of packets must go on being told.
                 if not dispatcher.wait(_LOOK_S):
@@ -276,8 +305,8 @@ class PacketWriterService(LibraryService, IPacketWriterService):
 
 
 def _bytes_of(packet_bytes: Writable | None, packet: Writable | None) -> bytes:
-    if (packet_bytes is None) == (packet is None):
-        raise TypeError("give packet_bytes, or packet, which is the same")
+    if packet_bytes is not None and packet is not None:
+        raise TypeError("packet_bytes and packet name the same thing; give one")
     given = packet if packet_bytes is None else packet_bytes
     if isinstance(given, PacketBytes):
         return given.data
@@ -285,12 +314,21 @@ def _bytes_of(packet_bytes: Writable | None, packet: Writable | None) -> bytes:
         return given
     if isinstance(given, bytearray | memoryview):
         return bytes(given)
-    serialise = getattr(given, "SerializeToString", None)
-    if serialise is None:
-        raise TypeError(f"packet_bytes must be PacketBytes, bytes or a Packet, not {type(given).__name__}")
-    data = serialise()
-    assert isinstance(data, bytes)
-    return data
+    # A program's own generated copy of the protocol will do as well.
+    if not isinstance(given, Message) or given.DESCRIPTOR.full_name != open_data_pb2.Packet.DESCRIPTOR.full_name:
+        message = " message, which belongs into the content of a Packet" if isinstance(given, Message) else ""
+        raise TypeError(f"packet_bytes must be PacketBytes, bytes or a Packet, not {type(given).__name__}{message}")
+    return given.SerializeToString()
+
+
+def _data_source_of(info_packet: bytes) -> str:
+    """The data source that an info packet is about; empty where it does not say."""
+    try:
+        packet = open_data_pb2.Packet.FromString(info_packet)
+        content = getattr(open_data_pb2, f"{packet.type}Packet", None)
+        return "" if content is None else str(getattr(content.FromString(packet.content), "data_source", ""))
+    except DecodeError:
+        return ""
 
 
 def _info_name(info_type: object) -> str:

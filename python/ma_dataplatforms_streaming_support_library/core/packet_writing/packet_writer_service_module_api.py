@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ma_dataplatforms_streaming_support_library.contracts.packet_writing.i_packet_writer_service_module_api import (
     IPacketWriterServiceModuleApi,
 )
+from ma_dataplatforms_streaming_support_library.core.base.metrics import Figure
 from ma_dataplatforms_streaming_support_library.core.base.service_module_api import ServiceModuleApi
 from ma_dataplatforms_streaming_support_library.core.packet_writing.packet_writer_service import PacketWriterService
 from ma_dataplatforms_streaming_support_library.core.packet_writing.write_failures import WriteFailures
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
         IPacketWriterService,
     )
     from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ServiceApiResult
-    from ma_dataplatforms_streaming_support_library.core.base.metrics import Figure
     from ma_dataplatforms_streaming_support_library.core.base.support_library_api import SupportLibraryApi
 
 __all__ = ["PacketWriterServiceModuleApi"]
@@ -41,8 +41,13 @@ class PacketWriterServiceModuleApi(ServiceModuleApi, IPacketWriterServiceModuleA
             writer.session_ended(session_key)
 
     def figures(self) -> Iterable[Figure]:
-        """Packets that were not delivered."""
-        return self._failures.figures()
+        """Packets that were not delivered, and how many still wait for the broker's answer."""
+        yield from self._failures.figures()
+        for writer in self._failures.writers():
+            if writer.is_started:
+                # They share one queue.
+                yield Figure("support_lib_queue_length", (("service", writer.what),), writer.pending)
+                break
 
     def _writer(self, library: SupportLibraryApi) -> PacketWriterService:
         writer = PacketWriterService(library, self._failures)

@@ -19,7 +19,6 @@ from ma_dataplatforms_streaming_support_library.contracts.session_management.ses
 from ma_dataplatforms_streaming_support_library.contracts.session_management.session_detail import session_details
 from ma_dataplatforms_streaming_support_library.core.base import failures
 from ma_dataplatforms_streaming_support_library.core.base.dispatcher import Dispatcher
-from ma_dataplatforms_streaming_support_library.core.base.event import Event
 from ma_dataplatforms_streaming_support_library.core.base.failures import answers, require_text
 from ma_dataplatforms_streaming_support_library.core.base.library_service import LibraryService
 from ma_dataplatforms_streaming_support_library.core.base.metrics import Figure
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from ma_dataplatforms_streaming_support_library.contracts.session_management.session_detail import SessionDetails
     from ma_dataplatforms_streaming_support_library.contracts.session_management.session_info import SessionInfo
     from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ApiResult
+    from ma_dataplatforms_streaming_support_library.core.base.event import Event
     from ma_dataplatforms_streaming_support_library.core.base.support_library_api import SupportLibraryApi
 
 __all__ = ["SessionManagementService"]
@@ -50,9 +50,11 @@ def _operation(
             raise failures.session_management_disabled()
         try:
             return method(self, *args, **kwargs)
-        except telewire.TimeoutError as error:
-            if error.code == "flush_timeout":
+        except (telewire.TimeoutError, telewire.KafkaError) as error:
+            if isinstance(error, telewire.TimeoutError) and error.code == "flush_timeout":
                 raise failures.not_delivered(error.left, self.configuration.timeout_seconds) from error
+            if isinstance(error, telewire.KafkaError) and error.code != "unreachable":
+                raise
             raise failures.session_not_acknowledged(method.__name__, self.configuration.timeout_seconds) from error
 
     return answers(cast("Callable[Concatenate[SessionManagementService, _P], _T]", operation))
@@ -69,11 +71,10 @@ class SessionManagementService(LibraryService, ISessionManagementService):
 
     def __init__(self, library: SupportLibraryApi) -> None:
         super().__init__("session management", library)
-        report = self.callback_errors.report
-        self.live_session_started: Event[SessionInfo] = Event(self, "live_session_started", report)
-        self.live_session_state_change: Event[SessionInfo] = Event(self, "live_session_state_change", report)
-        self.live_session_ended: Event[SessionInfo] = Event(self, "live_session_ended", report)
-        self.new_association_detected: Event[SessionAssociationInfo] = Event(self, "new_association_detected", report)
+        self.live_session_started: Event[SessionInfo] = self.event("live_session_started")
+        self.live_session_state_change: Event[SessionInfo] = self.event("live_session_state_change")
+        self.live_session_ended: Event[SessionInfo] = self.event("live_session_ended")
+        self.new_association_detected: Event[SessionAssociationInfo] = self.event("new_association_detected")
         self._dispatcher = Dispatcher("telewire-session-events", self._deliver, self.callback_errors)
         self._watch: telewire.SessionWatch | None = None
         self._sources: dict[str, str] = {}
@@ -183,8 +184,13 @@ class SessionManagementService(LibraryService, ISessionManagementService):
         if not self.configuration.integrate_session_management:
             self.logger.warning(f"{self.what}: disabled by configuration; every call will fail")
             return
-        self._watch = self.client.watch_sessions()
-        known = self.client.sessions()
+        watch = self.client.watch_sessions()
+        try:
+            known = self.client.sessions()
+        except BaseException:
+            watch.close()
+            raise
+        self._watch = watch
         self._sources = {info.key: info.data_source for info in known}
         self._old_associations = frozenset((info.key, key) for info in known for key in info.associates)
         self._dispatcher.start()
@@ -199,6 +205,8 @@ class SessionManagementService(LibraryService, ISessionManagementService):
         if self._watch is not None:
             self._watch.close()
         ended = self._dispatcher.join(deadline - time.monotonic())
+        if not ended:
+            self.call_no_more()
         return "" if ended else "an event's handler did not return"
 
     def figures(self) -> Iterable[Figure]:
@@ -211,6 +219,7 @@ class SessionManagementService(LibraryService, ISessionManagementService):
             yield Figure("stream_api_sessions_total", (("data_source", source),), count)
 
     def _deliver(self, dispatcher: Dispatcher) -> None:
+        self.wait_until_started()
         watch = self._watch
         while watch is not None and not dispatcher.stopping and not watch.closed:
             change = watch.next(1.0)

@@ -61,7 +61,6 @@ def main() -> None:
     sessions.initialise()
     sessions.start()
     known = sessions.get_all_sessions()
-    assert known.data is not None
     session_key = [session.session_key for session in known.data if session.data_source == DATA_SOURCE][-1]
 
     essentials_api: IEssentialsServiceModuleApi = support_library.get_essentials_api()

@@ -131,7 +131,7 @@ class ReceivedPacketDtoHandler(IHandler[ReceivedPacketDto]):
         data_format_id = data.data_format.data_format_identifier
         if data_format_id not in self.parameters:
             result = self.data_format_management.get_parameters_list(data_source, data_format_id)
-            if not result.success or result.data is None:
+            if not result.success:
                 self.logger.error("Failed to get parameters")
                 return
             self.parameters[data_format_id] = result.data.parameter_list
@@ -144,7 +144,7 @@ class ReceivedPacketDtoHandler(IHandler[ReceivedPacketDto]):
     def handle_event(self, data_source: str, packet: Packet) -> None:
         event = EventPacket.FromString(packet.content)
         result = self.data_format_management.get_event(data_source, event.data_format.data_format_identifier)
-        if not result.success or result.data is None:
+        if not result.success:
             self.logger.error("Failed to get event")
             return
         self.logger.info(f"event packet {result.data.event_name}: {list(event.raw_values)}")
@@ -158,18 +158,18 @@ def main() -> None:
     support_library.start()
 
     session_result = support_library.get_session_manager_api().create_service()
-    if not session_result.success or session_result.data is None:
+    if not session_result.success:
         logger.error("Failed to create session management service")
         sys.exit(1)
     session_management = session_result.data
     session_management.initialise()
     session_management.start()
     sessions = session_management.get_all_sessions()
-    if sessions.success and sessions.data is not None:
+    if sessions.success:
         logger.info(f"{len(sessions.data)} sessions at {datetime.now()}")  # noqa: DTZ005
 
     format_result = support_library.get_data_format_manager_api().create_service()
-    if not format_result.success or format_result.data is None:
+    if not format_result.success:
         logger.error("Failed to create data format management service")
         sys.exit(1)
     data_format_management = format_result.data
@@ -180,7 +180,7 @@ def main() -> None:
     reader_result = support_library.get_reading_packet_api().create_service_with_config(
         PacketReadingConfiguration("", 10, False, DATA_SOURCE, PATTERN, reading_type, [])
     )
-    if not reader_result.success or reader_result.data is None:
+    if not reader_result.success:
         logger.error("Failed to create packet reader service")
         sys.exit(1)
     reader = reader_result.data

@@ -60,7 +60,7 @@ def main() -> None:
             group_id=GROUP_ID,
         )
     )
-    if not reader_result.success or reader_result.data is None:
+    if not reader_result.success:
         print(f"Failed to create service: {reader_result.error_message}")
         sys.exit(1)
     reader = reader_result.data

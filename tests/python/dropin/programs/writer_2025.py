@@ -192,7 +192,7 @@ class MockDataWriter:
 
     def data_format_id(self, parameters: Sequence[str]) -> int:
         result = self.data_format_management.get_parameter_data_format_id(DATA_SOURCE, list(parameters))
-        if not result.success or result.data is None:
+        if not result.success:
             self.logger.error(f"Failed to get data format ID: {result.message}")
             sys.exit(1)
         return result.data.data_format_id
@@ -238,7 +238,7 @@ class MockDataWriter:
 
     def write_event(self) -> None:
         result = self.data_format_management.get_event_data_format_id(DATA_SOURCE, "Pit:MyApp")
-        if not result.success or result.data is None:
+        if not result.success:
             self.logger.error(f"Failed to get data format ID: {result.message}")
             sys.exit(1)
         event = EventPacket(
@@ -257,7 +257,7 @@ class MockDataWriter:
         associate = self.session_management.create_new_session(
             SessionCreationInfo(data_source=f"{DATA_SOURCE}Video", identifier="Camera", type="AssociateSession")
         )
-        if not associate.success or associate.data is None:
+        if not associate.success:
             self.logger.error(f"Failed to create session: {associate.message}")
             sys.exit(1)
         self.associate_info = associate.data
@@ -290,7 +290,7 @@ def main() -> None:
     support_library.start()
 
     session_result = support_library.get_session_manager_api().create_service()
-    if not session_result.success or session_result.data is None:
+    if not session_result.success:
         logger.error("Failed to create session management service")
         sys.exit(1)
     session_management = session_result.data
@@ -298,7 +298,7 @@ def main() -> None:
     session_management.start()
 
     format_result = support_library.get_data_format_manager_api().create_service()
-    if not format_result.success or format_result.data is None:
+    if not format_result.success:
         logger.error("Failed to create data format management service")
         sys.exit(1)
     data_format_management = format_result.data
@@ -306,7 +306,7 @@ def main() -> None:
     data_format_management.start()
 
     writer_result = support_library.get_writing_packet_api().create_service()
-    if not writer_result.success or writer_result.data is None:
+    if not writer_result.success:
         logger.error("Failed to create packet writer service")
         sys.exit(1)
     packet_writer = writer_result.data

@@ -106,9 +106,6 @@ def main() -> None:
         if not success:
             print(f"Failed to create {name} service")
             sys.exit(1)
-    assert session_result.data is not None
-    assert format_result.data is not None
-    assert writer_result.data is not None
     sessions, formats, writer = session_result.data, format_result.data, writer_result.data
     for service in (sessions, formats, writer):
         service.initialise()
@@ -125,7 +122,7 @@ def main() -> None:
             associate_session_keys=[],
         )
     )
-    if not created.success or created.data is None:
+    if not created.success:
         print(f"Failed to create session: {created.error_message}")
         sys.exit(1)
     session = created.data
@@ -148,7 +145,7 @@ def main() -> None:
         rows.write(stream, "Configuration", configuration.SerializeToString(), is_essential=True)
 
     data_format = formats.get_parameter_data_format_id(data_source=DATA_SOURCE, parameter_identifiers=PARAMETERS)
-    if not data_format.success or data_format.data is None:
+    if not data_format.success:
         print(f"Failed to get data format ID: {data_format.error_message}")
         sys.exit(1)
     rows.write_lap()
