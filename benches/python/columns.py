@@ -1,16 +1,19 @@
 """Apache Kafka topic to NumPy blocks, NumPy arrays to an acknowledged topic; beside confluent-kafka with ready bytes.
 
-The other client does nothing with the payload: it is the ceiling of any Python program on librdkafka. Rounds are
-interleaved and the order within a round alternates; the figure is the median of the paired ratios. See
-benches/README.md.
+The other client does nothing with the payload: it is the ceiling of any Python program on librdkafka. Where quixstreams
+is installed, it reads and deserialises a part of the topic too. Rounds are interleaved and the order within a round
+alternates; the figure is the median of the paired ratios. See benches/README.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
+import uuid
 from collections.abc import Callable
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from confluent_kafka.admin import AdminClient
 from measuring import (
     DEADLINE_S,
     Series,
+    Spread,
     delete_topics,
     kafka_address,
     machine,
@@ -37,6 +41,9 @@ import telewire
 
 SOURCE, STREAM = "CarA", "Bench"
 INTERVAL_NS = 10**7
+QUIXSTREAMS = importlib.util.find_spec("quixstreams") is not None
+# It is slow, and takes so much of the topic.
+QUIXSTREAMS_PART = 0.04
 START_NS = 10**18
 
 
@@ -74,6 +81,9 @@ class Bench:
         size = sum(map(len, self.payload))
         for name in ("write/telewire", "write/confluent-kafka", "read/telewire", "read/confluent-kafka"):
             self.series[name] = Series(len(self.payload), size)
+        if QUIXSTREAMS:
+            part = max(1, round(len(self.payload) * QUIXSTREAMS_PART))
+            self.series["read/quixstreams"] = Series(part, sum(map(len, self.payload[:part])))
         delete_topics(self.admin, [self.topic])
 
     def _open(self, name: str) -> None:
@@ -96,9 +106,10 @@ class Bench:
         )
         assert self.session is not None
         self.session.end()
-        self.measure(
-            [("read/telewire", self.read_telewire), ("read/confluent-kafka", self.read_confluent)], number, counts
-        )
+        readers = [("read/telewire", self.read_telewire), ("read/confluent-kafka", self.read_confluent)]
+        if QUIXSTREAMS:
+            readers.append(("read/quixstreams", self.read_quixstreams))
+        self.measure(readers, number, counts)
         delete_topics(self.admin, [theirs, self.topic])
 
     def measure(self, steps: list[tuple[str, Callable[[], None]]], number: int, counts: bool) -> None:
@@ -165,6 +176,26 @@ class Bench:
         finally:
             consumer.close()
 
+    def read_quixstreams(self) -> None:
+        """Read a part of the topic into its rows, from opening a consumer on."""
+        from quixstreams import Application
+        from quixstreams.models.serializers.fia_open_data import FIAOpenDataDeserializer
+
+        application = Application(
+            self.address, consumer_group=f"bench-{uuid.uuid4().hex}", auto_offset_reset="earliest", loglevel=None
+        )
+        topic = application.topic(self.topic, value_deserializer=FIAOpenDataDeserializer())
+        wanted, read = self.series["read/quixstreams"].packets, 0
+        with application.get_consumer() as consumer:
+            consumer.assign([TopicPartition(self.topic, 0, OFFSET_BEGINNING)])
+            while read < wanted:
+                message = consumer.poll(DEADLINE_S)
+                assert message is not None, "nothing came"
+                # What announces the session is small; the packets of samples count.
+                if len(message.value() or b"") > len(self.payload[0]) // 2:
+                    assert topic.row_deserialize(message)
+                    read += 1
+
     def close(self) -> None:
         """Let go of the cluster."""
         self.client.close()
@@ -226,6 +257,20 @@ def main() -> int:
                 f"{rates['cpu_us_per_packet']:.2f}",
                 *ratios,
             )
+    if QUIXSTREAMS:
+        ours, peer = bench.series["read/telewire"], bench.series["read/quixstreams"]
+        share = ours.packets / peer.packets
+        times = Spread.of([b.wall_s * share / a.wall_s for a, b in zip(ours.rounds, peer.rounds, strict=True)])
+        figures["ratios"]["read, quixstreams"] = {"speed": asdict(times)}
+        rates = peer.facts()
+        table.add_row(
+            "read",
+            f"quixstreams {version('quixstreams')}",
+            f"{rates['packets_per_s'] * options.samples * options.parameters:,.0f}",
+            f"{rates['megabytes_per_s']:,.1f}",
+            f"{rates['cpu_us_per_packet']:.2f}",
+            f"telewire {times} x",
+        )
     console.print(table)
     console.print("Medians of paired ratios, in brackets their quartiles; CPU of this process, not of the broker.")
     console.print(facts)

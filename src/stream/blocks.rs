@@ -19,8 +19,8 @@ use crate::error::{Error, Result};
 use crate::packet::{Appended, ColumnBlock, Decoder, Head, PacketFormat, PacketType, TextsRef, Wanted};
 use crate::session::Pattern;
 
-/// Packets fetched at once.
-const BATCH: usize = 4096;
+/// Items fetched at once.
+const BATCH: usize = 2048;
 /// Inline formats that are remembered at most; registered ones are as many as somebody has defined.
 const MOST_INLINE: usize = 1024;
 /// Blocks that are filled at once at most; what makes more is no telemetry, and each costs memory.
@@ -132,6 +132,9 @@ struct State {
     items: VecDeque<Item>,
     /// A batch has begun; its pieces are handed out together.
     begun: bool,
+    /// Bytes of the batch so far, and where it ends: many large packets do not become blocks all at once.
+    taken: usize,
+    most: usize,
     formats: Formats,
     assembler: Assembler,
     /// Of a group: what to store once so many pieces of the last batch were handled.
@@ -157,6 +160,8 @@ impl Blocks {
         let state = State {
             items: VecDeque::new(),
             begun: false,
+            taken: 0,
+            most: options.most_bytes.max(1).saturating_mul(2),
             formats: Formats::new(wanted.transpose()?),
             assembler: Assembler::new(options, grouped),
             stores: VecDeque::new(),
@@ -185,15 +190,20 @@ impl Blocks {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         if !state.begun {
-            match self.reader.next_batch(BATCH, timeout)? {
-                Batch::Items(items) => state.items.extend(items),
-                Batch::Empty => return Ok(Step::Empty),
-                Batch::End => return Ok(Step::End),
+            if state.items.is_empty() {
+                match self.reader.next_batch(BATCH, timeout)? {
+                    Batch::Items(items) => state.items.extend(items),
+                    Batch::Empty => return Ok(Step::Empty),
+                    Batch::End => return Ok(Step::End),
+                }
             }
-            state.begun = true;
+            (state.begun, state.taken) = (true, 0);
             state.formats.refused.clear();
         }
-        while let Some(item) = state.items.pop_front() {
+        while state.taken < state.most
+            && let Some(item) = state.items.pop_front()
+        {
+            state.taken += item.size();
             if let Some((item, unknown)) = state.assembler.take(item, &mut state.formats, &self.client) {
                 state.items.push_front(item);
                 return Ok(Step::Unknown(unknown));
