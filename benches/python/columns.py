@@ -184,7 +184,11 @@ class Bench:
         application = Application(
             self.address, consumer_group=f"bench-{uuid.uuid4().hex}", auto_offset_reset="earliest", loglevel=None
         )
-        topic = application.topic(self.topic, value_deserializer=FIAOpenDataDeserializer())
+        with self.client.read_essentials(self.key, end="now") as packets:
+            definitions = next(packets).topic
+        formats = Consumer({"bootstrap.servers": self.address, "group.id": "bench", "enable.auto.commit": False})
+        deserializer = FIAOpenDataDeserializer(definitions_topic=definitions, consumer=formats)
+        topic = application.topic(self.topic, value_deserializer=deserializer)
         wanted, read = self.series["read/quixstreams"].packets, 0
         with application.get_consumer() as consumer:
             consumer.assign([TopicPartition(self.topic, 0, OFFSET_BEGINNING)])
@@ -195,6 +199,7 @@ class Bench:
                 if len(message.value() or b"") > len(self.payload[0]) // 2:
                     assert topic.row_deserialize(message)
                     read += 1
+        formats.close()
 
     def close(self) -> None:
         """Let go of the cluster."""
