@@ -210,7 +210,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--brokers", help="host:port of Apache Kafka (default: TELEWIRE_TEST_BROKERS)")
     parser.add_argument("--rounds", type=int, default=15, help="measured rounds")
-    parser.add_argument("--packets", type=int, default=5_000, help="packets per round")
+    parser.add_argument("--packets", type=int, default=20_000, help="packets per round")
     parser.add_argument("--samples", type=int, default=100, help="samples of each parameter in a packet")
     parser.add_argument("--parameters", type=int, default=10, help="parameters in a packet")
     parser.add_argument("--compression", default="zstd", choices=["none", "gzip", "snappy", "lz4", "zstd"])
