@@ -15,6 +15,9 @@ use telewire::packet::{
     encode_rows, encode_synchro,
 };
 
+/// Samples of a block that takes many packets: half a megabyte of doubles, which the processor's cache holds.
+const BLOCK: usize = 65_536;
+
 /// Packets of one shape, one after the other, with what the limit loops are told about them.
 struct Packets {
     kind: PacketType,
@@ -197,8 +200,10 @@ fn main() {
         if shape.zeros == 0.0 && !shape.worth {
             contestants.push(Contestant::new("copy of the values, unchecked", packets.copy()));
         }
-        contestants.push(Contestant::new("telewire, 64 packets to a block", packets.ours(Wanted::All, 64)));
-        contestants.push(Contestant::new("telewire, one column of all", packets.ours(Wanted::Columns(&[3]), 64)));
+        let per_block = BLOCK / (shape.columns * shape.rows);
+        contestants.push(Contestant::new("telewire, many packets to a block", packets.ours(Wanted::All, per_block)));
+        contestants
+            .push(Contestant::new("telewire, one column of all", packets.ours(Wanted::Columns(&[3]), per_block)));
         report.case(name, packets.samples, contestants);
     }
     report.finish();

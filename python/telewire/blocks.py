@@ -43,8 +43,8 @@ class Blocks(Generic[T]):
     """An iterator of `telewire.Block`; get it from `Reader.blocks`, whose end is its end.
 
     A block holds what one fetch brought of one stream, data format and time base; it is handed out as soon as the fetch
-    is read and never waits to be filled. Fetches are cut at twice the size of a block. With events, everything else comes beside the blocks in the order of each
-    stream.
+    is read and never waits to be filled. Fetches are cut at twice the size of a block. With events, everything else
+    comes beside the blocks in the order of each stream.
 
     With a group id, positions are stored as with `Reader`: when the next item is asked for, and on leaving without an
     exception.

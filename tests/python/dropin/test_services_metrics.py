@@ -166,3 +166,15 @@ def test_an_address_that_is_taken_is_a_failure_with_its_name(embedded: str, doma
         port = taken.getsockname()[1]
         assert f"127.0.0.1:{port}" in failed_with(library.start_metrics_server(port), "SL-MET-001")
         assert library.start_metrics_server(port=0, host="127.0.0.1").success
+
+
+def test_counters_of_readers_that_are_gone_do_not_grow_without_end() -> None:
+    totals = Totals()
+    name = "stream_api_data_packets_read_total"
+    totals.keep([Figure("support_lib_handler_errors_total", (("service", "packet reader"),), 2)])
+    for number in range(3000):
+        totals.keep([Figure(name, (("connection", str(number)), ("data_source", "Car"), ("stream", "")), 1)])
+    kept = totals.figures()
+    assert len(kept) <= 1001
+    assert [figure.value for figure in kept if figure.name != name] == [2]
+    assert kept[-1].labels[0] == ("connection", "2999")

@@ -59,6 +59,23 @@ def test_columns_writes_and_reads_the_same_samples_with_both_clients(kafka: str,
     assert all(len(series["rounds"]) == 1 for series in found["series"].values())
 
 
+def test_codec_decodes_and_encodes_every_shape_beside_protobuf(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    done = subprocess.run(
+        [sys.executable, str(BENCHES / "codec.py"), "--quick", "--json", str(figures)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(figures.read_text())
+    assert len(found["decode"]) == len(found["encode"]) == 12
+    for case in found["decode"].values():
+        assert {"telewire, many packets to a block", "telewire, packet by packet", "upb, parse only"} <= case.keys()
+        assert all(len(contestant["rounds"]) == 1 for contestant in case.values())
+
+
 def test_without_a_broker_a_bench_says_how_to_get_one() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "TELEWIRE_TEST_BROKERS"}
     for program in ("throughput.py", "handlers.py", "columns.py"):

@@ -47,7 +47,7 @@ class StreamingApiConfiguration:
         stream_creation_strategy: How streams are laid out in Kafka.
         additional_properties: librdkafka properties by name, and those that begin with ``telewire.``
             (``telewire.layout``: ``auto``, ``classic`` or ``domain``; ``telewire.named_stream_form``: ``A`` or ``B``).
-        timeout_seconds: Limit for connecting and for requests that wait for an answer.
+        timeout_seconds: Limit for connecting, and for every request that waits for an answer, those of `start` too.
         partition_mappings: Partition of each named stream, for ``PARTITION_BASE``.
         stream_api_port: Stored, not used: there is no embedded gRPC server.
         integrate_session_management: Whether session management is available.
@@ -55,8 +55,8 @@ class StreamingApiConfiguration:
         use_remote_key_generator: Stored, not used: keys are made here.
         remote_key_generator_service_address: Stored, not used.
         batching_responses: Stored, not used.
-        initialisation_timeout_seconds: Limit of `initialise` and `start`: 3 by default, `timeout_seconds` if only that
-            is given. Values up to 1 mean 3.
+        initialisation_timeout_seconds: Stored, not used: `timeout_seconds` is the limit. 3 by default,
+            `timeout_seconds` if only that is given; values up to 1 mean 3.
         termination_timeout_seconds: Limit for flushing and draining in `stop` and at the interpreter's exit.
         domain: Prefix of every topic.
         batching_sizes_kb: Stored, not used.
@@ -68,8 +68,8 @@ class StreamingApiConfiguration:
         kafka_broker_config_whitelist_file_path: JSON file that says which properties those files may set; without it
             ``kafka-broker-whitelist.json``.
         security: Credentials and certificates; may be set until the library is initialised.
-        enable_router_publish_metrics: Collect producers' statistics.
-        enable_router_consume_metrics: Collect consumers' statistics.
+        enable_router_publish_metrics: Stored, not used: the metrics are always counted.
+        enable_router_consume_metrics: Stored, not used.
     """
 
     broker_list: str = DEFAULT_BROKER

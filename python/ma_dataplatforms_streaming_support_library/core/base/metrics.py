@@ -6,6 +6,7 @@ ours.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ _METRICS: Final[dict[str, tuple[_Kind, str]]] = {
 }
 
 
+# How many series of readers that are gone are kept.
+_MOST_OF_CONNECTIONS: Final = 1000
+
+
 class Figure(NamedTuple):
     """One value of one metric."""
 
@@ -53,16 +58,26 @@ class Figure(NamedTuple):
 
 
 class Totals:
-    """The counters of services that are gone: what was counted stays counted. Not thread-safe."""
+    """The counters of services that are gone: what was counted stays counted. Not thread-safe.
+
+    Those that name a connection are never added to again: only the latest are kept, so that a program which makes
+    readers for years does not grow.
+    """
 
     def __init__(self) -> None:
         self._figures: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+        self._of_connections: deque[tuple[str, tuple[tuple[str, str], ...]]] = deque()
 
     def keep(self, figures: Iterable[Figure]) -> None:
         """Take over the counters among the last figures of a service."""
         for name, labels, value in figures:
             if _METRICS[name][0] == "counter":
-                self._figures[name, labels] = self._figures.get((name, labels), 0) + value
+                series = (name, labels)
+                if series not in self._figures and any(label == "connection" for label, _ in labels):
+                    self._of_connections.append(series)
+                self._figures[series] = self._figures.get(series, 0) + value
+        while len(self._of_connections) > _MOST_OF_CONNECTIONS:
+            del self._figures[self._of_connections.popleft()]
 
     def figures(self) -> list[Figure]:
         """What was taken over so far."""

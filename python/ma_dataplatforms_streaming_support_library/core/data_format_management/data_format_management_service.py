@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, Concatenate, Final, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar, cast
 
 import telewire
 from ma_dataplatforms_streaming_support_library.contracts.data_format_management.data_format_info import DataFormatInfo
@@ -22,15 +21,15 @@ from ma_dataplatforms_streaming_support_library.contracts.data_format_management
     ParameterDataFormatInfo,
 )
 from ma_dataplatforms_streaming_support_library.core.base import failures
-from ma_dataplatforms_streaming_support_library.core.base.dispatcher import Dispatcher
 from ma_dataplatforms_streaming_support_library.core.base.failures import answers, require_text
-from ma_dataplatforms_streaming_support_library.core.base.library_service import LibraryService
 from ma_dataplatforms_streaming_support_library.core.base.metrics import Figure
+from ma_dataplatforms_streaming_support_library.core.base.watching_service import WatchingService
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ApiResult
+    from ma_dataplatforms_streaming_support_library.core.base.dispatcher import Dispatcher
     from ma_dataplatforms_streaming_support_library.core.base.event import Event
     from ma_dataplatforms_streaming_support_library.core.base.support_library_api import SupportLibraryApi
 
@@ -56,19 +55,15 @@ def _operation(
     return answers(cast("Callable[Concatenate[DataFormatManagementService, _P], _T]", operation))
 
 
-class DataFormatManagementService(LibraryService, IDataFormatManagementService):
+class DataFormatManagementService(WatchingService["telewire.FormatChange"], IDataFormatManagementService):
     """Data formats of all data sources; programs get it from `get_data_format_manager_api().create_service()`.
 
     A format is known by data source, kind and identifiers in their order. Who registers it first gives it its number.
     """
 
-    stop_rank: ClassVar[int] = 4
-
     def __init__(self, library: SupportLibraryApi) -> None:
-        super().__init__("data format management", library)
+        super().__init__("data format management", library, "telewire-format-events")
         self.data_format_info_updated: Event[DataFormatInfo] = self.event("data_format_info_updated")
-        self._dispatcher = Dispatcher("telewire-format-events", self._deliver, self.callback_errors)
-        self._watch: telewire.FormatWatch | None = None
         self._keys: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
 
     # Operations
@@ -137,22 +132,7 @@ class DataFormatManagementService(LibraryService, IDataFormatManagementService):
         except BaseException:
             watch.close()
             raise
-        self._watch = watch
-        self._dispatcher.start()
-
-    def in_callback(self) -> bool:
-        """Whether the caller is in its event."""
-        return self._dispatcher.inside
-
-    def on_stop(self, deadline: float) -> str:
-        """Follow no more."""
-        self._dispatcher.ask_to_stop()
-        if self._watch is not None:
-            self._watch.close()
-        ended = self._dispatcher.join(deadline - time.monotonic())
-        if not ended:
-            self.call_no_more()
-        return "" if ended else "an event's handler did not return"
+        self.follow(watch)
 
     def figures(self) -> Iterable[Figure]:
         """Errors, and the data formats of each data source."""
@@ -160,18 +140,13 @@ class DataFormatManagementService(LibraryService, IDataFormatManagementService):
         for data_source, keys in list(self._keys.items()):
             yield Figure("stream_api_data_formats_total", (("data_source", data_source),), len(keys))
 
-    def _deliver(self, dispatcher: Dispatcher) -> None:
-        self.wait_until_started()
-        watch = self._watch
-        while watch is not None and not dispatcher.stopping and not watch.closed:
-            change = watch.next(1.0)
-            if change is None or dispatcher.stopping:
-                continue
-            key = (change.format.kind, change.format.identifiers)
-            self._keys.setdefault(change.data_source, set()).add(key)
-            dispatcher.call(
-                "data_format_info_updated", self.data_format_info_updated.fire, _info(change.data_source, change.format)
-            )
+    def on_change(self, dispatcher: Dispatcher, change: telewire.FormatChange) -> None:
+        """Raise the event that tells of it."""
+        key = (change.format.kind, change.format.identifiers)
+        self._keys.setdefault(change.data_source, set()).add(key)
+        dispatcher.call(
+            "data_format_info_updated", self.data_format_info_updated.fire, _info(change.data_source, change.format)
+        )
 
 
 def _info(data_source: str, found: telewire.DataFormat) -> DataFormatInfo:

@@ -20,6 +20,7 @@ from ma_dataplatforms_streaming_support_library.contracts.session_management.ses
 from ma_dataplatforms_streaming_support_library.contracts.shared import arguments as check
 from ma_dataplatforms_streaming_support_library.core.base.errors import SupportLibraryStateError
 from ma_dataplatforms_streaming_support_library.core.base.failures import silent_session
+from ma_dataplatforms_streaming_support_library.core.base.service import State
 from ma_dataplatforms_streaming_support_library.core.packet_reading.completion import Completion
 from ma_dataplatforms_streaming_support_library.core.packet_reading.reader_service import ReaderService
 from ma_dataplatforms_streaming_support_library.core.session_management.session_infos import session_info
@@ -93,7 +94,8 @@ class PacketReaderService(ReaderService, IPacketReaderService):
 
         Raises:
             ReadTimeoutError: A session was silent for the inactivity time, and the configuration wants it raised.
-            SupportLibraryStateError: Called in a callback of this reader, which then would wait for itself.
+            SupportLibraryStateError: The reader is not started; or called in a callback of this reader, which then
+                would wait for itself.
         """
         if session_key is not None:
             check.text("session_key", session_key)
@@ -104,6 +106,11 @@ class PacketReaderService(ReaderService, IPacketReaderService):
                 "wait_for_completion() was called in a callback of the reader that it would wait for; "
                 "subscribe to session_reading_completed instead"
             )
+        if self.state not in (State.STARTED, State.STOPPED):
+            refusal = self.refusal()
+            raise SupportLibraryStateError(f"{refusal.message}: there is nothing to wait for", refusal.code)
+        if not self.was_started:
+            return False
         return self._completion.wait(session_key or self._reading.session_key or None, timeout_seconds)
 
     # Beginning

@@ -30,6 +30,8 @@ __all__ = ["ReaderService"]
 _DRAIN: Final = 0.8
 # What closing gets at least.
 _LEAST_S: Final = 0.01
+# And what it gets where nobody waits for it.
+_ASIDE_S: Final = 1.0
 
 
 class ReaderService(LibraryService):
@@ -155,6 +157,11 @@ class ReaderService(LibraryService):
                 # Here, so that readers that stop together close together.
                 reader.close(max(self._stop_at - time.monotonic(), _LEAST_S))
 
+    @property
+    def was_started(self) -> bool:
+        """Whether reading has ever begun."""
+        return self._dispatcher is not None
+
     def in_callback(self) -> bool:
         """Whether the caller is in a handler or an event of this service."""
         return self._dispatcher is not None and self._dispatcher.inside
@@ -182,7 +189,7 @@ class ReaderService(LibraryService):
                 self.call_no_more()
                 left = "a callback has not returned; it is left alone, and no other is called"
         if reader is not None and not reader.closed:
-            reader.close(_LEAST_S)
+            _close_aside(reader)
         self.on_reading_ended()
         # Threads and sockets go with the last reference, and this object may live for long.
         self._reader = self._delivery = None
@@ -205,6 +212,15 @@ class ReaderService(LibraryService):
                 if packets:
                     labels = connection + ((("stream", stream or ""),) if self.labels_streams else ())
                     yield Figure(f"stream_api_{self.counted_as}_packets_{name}_total", labels, packets)
+
+
+def _close_aside(reader: Reader) -> None:
+    """Close without waiting for it: the time to stop is over, and others are to stop too."""
+    try:
+        threading.Thread(target=reader.close, args=(_ASIDE_S,), name="telewire-close-reader", daemon=True).start()
+    except RuntimeError:
+        # The interpreter exits and starts no more threads.
+        reader.close(_LEAST_S)
 
 
 def _split(buffer_length: int) -> tuple[int, int]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-import time
-from typing import TYPE_CHECKING, ClassVar, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
 import telewire
 from ma_dataplatforms_streaming_support_library.contracts.session_management.i_session_management_service import (
@@ -18,10 +17,9 @@ from ma_dataplatforms_streaming_support_library.contracts.session_management.ses
 )
 from ma_dataplatforms_streaming_support_library.contracts.session_management.session_detail import session_details
 from ma_dataplatforms_streaming_support_library.core.base import failures
-from ma_dataplatforms_streaming_support_library.core.base.dispatcher import Dispatcher
 from ma_dataplatforms_streaming_support_library.core.base.failures import answers, require_text
-from ma_dataplatforms_streaming_support_library.core.base.library_service import LibraryService
 from ma_dataplatforms_streaming_support_library.core.base.metrics import Figure
+from ma_dataplatforms_streaming_support_library.core.base.watching_service import WatchingService
 from ma_dataplatforms_streaming_support_library.core.session_management.session_infos import session_info
 
 if TYPE_CHECKING:
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from ma_dataplatforms_streaming_support_library.contracts.session_management.session_detail import SessionDetails
     from ma_dataplatforms_streaming_support_library.contracts.session_management.session_info import SessionInfo
     from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ApiResult
+    from ma_dataplatforms_streaming_support_library.core.base.dispatcher import Dispatcher
     from ma_dataplatforms_streaming_support_library.core.base.event import Event
     from ma_dataplatforms_streaming_support_library.core.base.support_library_api import SupportLibraryApi
 
@@ -60,23 +59,19 @@ def _operation(
     return answers(cast("Callable[Concatenate[SessionManagementService, _P], _T]", operation))
 
 
-class SessionManagementService(LibraryService, ISessionManagementService):
+class SessionManagementService(WatchingService["telewire.SessionChange"], ISessionManagementService):
     """Sessions of all data sources; programs get it from `get_session_manager_api().create_service()`.
 
     Every answer is as of now: the session-info topic is read to its present end first. Events tell of what happens
     after `start`, whoever causes it, this service included, once each.
     """
 
-    stop_rank: ClassVar[int] = 4
-
     def __init__(self, library: SupportLibraryApi) -> None:
-        super().__init__("session management", library)
+        super().__init__("session management", library, "telewire-session-events")
         self.live_session_started: Event[SessionInfo] = self.event("live_session_started")
         self.live_session_state_change: Event[SessionInfo] = self.event("live_session_state_change")
         self.live_session_ended: Event[SessionInfo] = self.event("live_session_ended")
         self.new_association_detected: Event[SessionAssociationInfo] = self.event("new_association_detected")
-        self._dispatcher = Dispatcher("telewire-session-events", self._deliver, self.callback_errors)
-        self._watch: telewire.SessionWatch | None = None
         self._sources: dict[str, str] = {}
         self._old_associations: frozenset[tuple[str, str]] = frozenset()
 
@@ -190,24 +185,9 @@ class SessionManagementService(LibraryService, ISessionManagementService):
         except BaseException:
             watch.close()
             raise
-        self._watch = watch
         self._sources = {info.key: info.data_source for info in known}
         self._old_associations = frozenset((info.key, key) for info in known for key in info.associates)
-        self._dispatcher.start()
-
-    def in_callback(self) -> bool:
-        """Whether the caller is in one of its events."""
-        return self._dispatcher.inside
-
-    def on_stop(self, deadline: float) -> str:
-        """Follow no more."""
-        self._dispatcher.ask_to_stop()
-        if self._watch is not None:
-            self._watch.close()
-        ended = self._dispatcher.join(deadline - time.monotonic())
-        if not ended:
-            self.call_no_more()
-        return "" if ended else "an event's handler did not return"
+        self.follow(watch)
 
     def figures(self) -> Iterable[Figure]:
         """Errors, and the sessions of each data source."""
@@ -218,15 +198,8 @@ class SessionManagementService(LibraryService, ISessionManagementService):
         for source, count in counts.items():
             yield Figure("stream_api_sessions_total", (("data_source", source),), count)
 
-    def _deliver(self, dispatcher: Dispatcher) -> None:
-        self.wait_until_started()
-        watch = self._watch
-        while watch is not None and not dispatcher.stopping and not watch.closed:
-            change = watch.next(1.0)
-            if change is not None and not dispatcher.stopping:
-                self._raise_event(dispatcher, change)
-
-    def _raise_event(self, dispatcher: Dispatcher, change: telewire.SessionChange) -> None:
+    def on_change(self, dispatcher: Dispatcher, change: telewire.SessionChange) -> None:
+        """Raise the event that tells of it."""
         session = change.session
         match change.kind:
             case "started":
