@@ -62,6 +62,7 @@ docs: $(BIN)/ready ## Build the documentation into site/; a broken link is an er
 
 bench: build bench-codec ## Figures: the codec, telewire beside confluent-kafka, the embedded broker beside Apache Kafka
 	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/throughput.py
+	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/columns.py
 	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/handlers.py
 	cargo bench $(CARGO_FLAGS) --bench brokers --no-run
 	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- cargo bench $(CARGO_FLAGS) --bench brokers

@@ -568,7 +568,8 @@ impl Feed {
             part.users += 1;
             back.push((slot, start));
             let next = start.max(part.resumed_at.unwrap_or(0));
-            let end = active.ends_known.then(|| {
+            // Told to stop at what is there now, nothing later is waited for.
+            let end = (active.ends_known || self.options.until_now).then(|| {
                 let key = (place.topic.clone(), place.partition);
                 active.info.end_offsets.get(&key).map_or(high, |end| (*end).min(high))
             });
@@ -969,7 +970,8 @@ impl Feed {
     fn complete(&mut self) {
         self.listen();
         let silence = self.options.inactivity != Inactivity::Never;
-        let open = self.sessions.iter().filter(|(_, active)| !active.done && (silence || active.info.ended));
+        let counts = |active: &Active| silence || active.info.ended || self.options.until_now;
+        let open = self.sessions.iter().filter(|(_, active)| !active.done && counts(active));
         let keys: Vec<String> = open.map(|(key, _)| key.clone()).collect();
         self.learn_ends(&keys);
         for key in keys {
@@ -1024,7 +1026,7 @@ impl Feed {
 
     /// After the end of sessions: where each of their partitions ends, streams that were never looked at included.
     fn learn_ends(&mut self, keys: &[String]) {
-        if self.now < self.retry_at {
+        if self.options.until_now || self.now < self.retry_at {
             return;
         }
         let unknown =
@@ -1069,7 +1071,8 @@ impl Feed {
     /// Reports streams that are complete; true when all are.
     fn by_offsets(&mut self, key: &str) -> bool {
         let Some(active) = self.sessions.get_mut(key) else { return false };
-        if !active.info.ended || !active.ends_known || (self.grouped && !self.joined) {
+        let known = self.options.until_now || (active.info.ended && active.ends_known);
+        if !known || (self.grouped && !self.joined) {
             return false;
         }
         let mut open: HashSet<&Arc<str>> = HashSet::new();
