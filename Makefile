@@ -62,11 +62,12 @@ docs: $(BIN)/ready ## Build the documentation into site/; a broken link is an er
 
 bench: build bench-codec ## Figures: the codec, telewire beside confluent-kafka, the embedded broker beside Apache Kafka
 	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/throughput.py
+	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/columns.py
 	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/handlers.py
 	cargo bench $(CARGO_FLAGS) --bench brokers --no-run
 	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- cargo bench $(CARGO_FLAGS) --bench brokers
 
-bench-codec: peers ## Figures of the codec alone: beside the limit loops (Rust), upb and quixstreams (Python)
+bench-codec: build peers ## Figures of the codec alone: beside the limit loops (Rust), upb and quixstreams (Python)
 	cargo bench --locked --no-default-features --bench decode
 	cargo bench --locked --no-default-features --bench encode
 	@$(PEERS)/bin/python benches/python/codec.py

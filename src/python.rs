@@ -5,6 +5,8 @@
 //! and fetch ([`boundary`]).
 
 mod arrays;
+mod arrow;
+mod blocks;
 mod boundary;
 mod broker;
 mod client;
@@ -26,6 +28,10 @@ use pyo3::types::PyDict;
 #[pymodule(gil_used = false)]
 #[pyo3(name = "_core")]
 mod core_module {
+    #[pymodule_export]
+    use super::arrow::{import_arrow, long_table};
+    #[pymodule_export]
+    use super::blocks::{Block, Blocks};
     #[pymodule_export]
     use super::broker::Broker;
     #[pymodule_export]

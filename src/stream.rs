@@ -4,10 +4,12 @@
 //! session-info topic and the definitions of formats. Each [`Reader`] owns its consumer (two when it reads ended and
 //! live sessions at once), however many sessions it follows: records are told apart by their key.
 
+mod blocks;
 mod client;
 mod directory;
 mod feed;
 mod layout_search;
+mod moment;
 mod options;
 mod queue;
 mod reader;
@@ -16,6 +18,7 @@ mod session_writer;
 mod watch;
 mod writer;
 
+pub use blocks::{Block, BlockCounts, BlockOptions, Blocks, Piece, Step, UnknownFormat};
 pub use client::{Client, FormatNews, FormatWatch, SessionWatch};
 pub use options::{ClientOptions, Inactivity, LayoutChoice, LiveStart, OnOutage, ReadOptions, Reading};
 pub use queue::Batch;

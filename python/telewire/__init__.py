@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 from telewire._core import build_info
 from telewire._core import version as _version
+from telewire.block import Block, TimeRange
+from telewire.blocks import BlockCounts, Blocks
 from telewire.broker import Broker
 from telewire.client import Client, Layout, connect
 from telewire.columns import Status
@@ -39,6 +41,7 @@ from telewire.packet import Packet, Samples
 from telewire.packet_writer import Flushed, Outcome, PacketWriter, WriteCounts
 from telewire.reader import ReadCounts, Reader, ReaderEvent
 from telewire.session import Session, Stream
+from telewire.session_data import ParameterData, SessionData
 from telewire.session_info import SessionChange, SessionInfo, SessionWatch
 
 if TYPE_CHECKING:
@@ -48,6 +51,9 @@ if TYPE_CHECKING:
 __version__: str = _version()
 
 __all__ = [
+    "Block",
+    "BlockCounts",
+    "Blocks",
     "Broker",
     "Client",
     "ClosedError",
@@ -66,6 +72,7 @@ __all__ = [
     "Packet",
     "PacketWriter",
     "Parameter",
+    "ParameterData",
     "ReadCounts",
     "Reader",
     "ReaderEvent",
@@ -73,6 +80,7 @@ __all__ = [
     "Security",
     "Session",
     "SessionChange",
+    "SessionData",
     "SessionError",
     "SessionInfo",
     "SessionWatch",
@@ -81,6 +89,7 @@ __all__ = [
     "Stream",
     "TelewireError",
     "TextConversion",
+    "TimeRange",
     "TimeoutError",
     "WriteCounts",
     "__version__",

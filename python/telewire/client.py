@@ -16,9 +16,11 @@ from telewire import _core, lifetime, logs
 from telewire.config import Config
 from telewire.errors import ConfigError
 from telewire.formats import DataFormat, FormatWatch
+from telewire.metadata import Definitions
 from telewire.packet_writer import Flushed, PacketWriter, flushed_of
 from telewire.reader import OnUndecodable, Reader
 from telewire.session import Session, texts
+from telewire.session_data import SessionData, collect
 from telewire.session_info import SessionInfo, SessionWatch, to_ns
 
 if TYPE_CHECKING:
@@ -395,6 +397,7 @@ class Client:
         inactivity_s: float | Literal["default"] | None = "default",
         start: Literal["beginning", "edge"] = "beginning",
         since: datetime | int | None = None,
+        end: Literal["session", "now"] = "session",
         group_id: str = "",
         buffer_bytes: int = _BUFFER_BYTES,
         buffer_packets: int = 0,
@@ -421,6 +424,8 @@ class Client:
                 (until more are asked for).
             start: For live sessions, ``beginning`` reads them from their first record, ``edge`` from now on.
             since: Start at records submitted at or after this time (a time, or ns since the Unix epoch).
+            end: ``session`` reads a session to its end, ``now`` stops at what is there when its reading begins, even
+                if it is still live.
             group_id: Share the partitions with the other readers of this group and resume where it left off; for
                 ``live`` only.
             buffer_bytes: Bytes that may wait in memory, 0 for no limit; when they are full, reading from Kafka pauses.
@@ -452,6 +457,7 @@ class Client:
             group_id=group_id,
             essentials=False,
             from_ns=None if since is None else to_ns(since),
+            until_now=_until_now(end),
             skip_undecodable=on_undecodable == "skip",
         )
         return self._reader(core, session_key, on_undecodable)
@@ -463,6 +469,7 @@ class Client:
         data_source: str | None = None,
         mode: Mode | None = None,
         inactivity_s: float | Literal["default"] | None = "default",
+        end: Literal["session", "now"] = "session",
         buffer_bytes: int = _BUFFER_BYTES,
         buffer_packets: int = 0,
         on_undecodable: OnUndecodable = "skip",
@@ -487,13 +494,53 @@ class Client:
             group_id="",
             essentials=True,
             from_ns=None,
+            until_now=_until_now(end),
             skip_undecodable=on_undecodable == "skip",
         )
         return self._reader(core, session_key, on_undecodable)
 
     def _reader(self, core: _core.Reader, session_key: str | None, on_undecodable: OnUndecodable) -> Reader:
         lookup = None if session_key is None else lambda: self.session(session_key)
-        return Reader(core, on_undecodable=on_undecodable, lookup=lookup)
+        return Reader(core, on_undecodable=on_undecodable, lookup=lookup, definitions_of=self._definitions_of)
+
+    def _definitions_of(self, session_key: str) -> Definitions:
+        def configurations() -> list[bytes]:
+            with self.read_essentials(session_key, end="now") as reader:
+                return [packet.content for packet in reader if packet.type == "Configuration"]
+
+        return Definitions(configurations)
+
+    def load(
+        self,
+        session_key: str,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        streams: Sequence[str] | None = None,
+    ) -> SessionData:
+        """Read a session's samples into memory. Of a live session, what is there now.
+
+        Args:
+            session_key: The session.
+            parameters: Identifiers and patterns (``"v*:Chassis"``) of parameters, None for all; see `Reader.blocks`.
+            start_ns: Only samples taken at or after this time, in ns since the Unix epoch.
+            end_ns: Only samples taken before this time.
+            streams: Only these named streams and the main one; None for all.
+
+        Returns:
+            Each parameter with its own times, values and statuses, ascending in time.
+
+        Raises:
+            SessionError: Nobody has written the session.
+            ConfigError: A pattern or time that cannot be used.
+        """
+        if start_ns is not None and end_ns is not None and end_ns < start_ns:
+            raise ConfigError(f"end_ns {end_ns} is before start_ns {start_ns}")
+        session = self.session(session_key)
+        with self.read(session_key, streams=streams, end="now").blocks(parameters) as blocks:
+            definitions = blocks.definitions(session_key)
+            return collect(blocks, definitions, session, start_ns=start_ns, end_ns=end_ns)
 
     # Life
 
@@ -543,6 +590,12 @@ def _from_beginning(start: str) -> bool:
     if start not in ("beginning", "edge"):
         raise ConfigError(f"start must be beginning or edge, not {start!r}")
     return start == "beginning"
+
+
+def _until_now(end: str) -> bool:
+    if end not in ("session", "now"):
+        raise ConfigError(f"end must be session or now, not {end!r}")
+    return end == "now"
 
 
 def _inactivity(inactivity_s: float | str | None) -> float | None:

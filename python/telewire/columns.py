@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from telewire import frames
 from telewire.errors import ConfigError
 
 __all__ = ["Column", "Status"]
@@ -46,10 +47,10 @@ def names(parameters: str | Sequence[str]) -> list[str]:
 def timestamps(what: str, given: ArrayLike) -> NDArray[np.uint64]:
     """Times or intervals in ns as one contiguous uint64 array of shape (n,).
 
-    Integers of any width and ``datetime64``/``timedelta64`` of any unit are taken; floats are refused, because a double
-    cannot hold today's nanoseconds.
+    Integers of any width and ``datetime64``/``timedelta64`` of any unit are taken, from NumPy, pandas and everything
+    that speaks Arrow's PyCapsule protocol; floats are refused, because a double cannot hold today's nanoseconds.
     """
-    array = np.asarray(given)
+    array = np.asarray(frames.times(what, given))
     if array.ndim == 0:
         array = array.reshape(1)
     if array.ndim != 1:
@@ -69,6 +70,21 @@ def timestamps(what: str, given: ArrayLike) -> NDArray[np.uint64]:
     elif array.dtype.kind != "u":
         raise ConfigError(f"{what} must be integers in ns, not {array.dtype}; a double cannot hold nanoseconds")
     return np.ascontiguousarray(array, dtype=np.uint64)
+
+
+def prepared(
+    parameters: Sequence[str], values: object, status: ArrayLike | None, *, one_type: bool = False
+) -> tuple[NDArray[np.float64] | list[Column], int, NDArray[np.uint8] | None]:
+    """Values and statuses as the core takes them, and the number n of values per parameter.
+
+    Tables of pandas, and of everything that speaks Arrow's PyCapsule protocol, are taken by the names of their columns;
+    where they are null, and no status is given, the value is `Status.MISSING`.
+    """
+    opened, missing = frames.opened(parameters, values)
+    found, rows = columns(parameters, opened, one_type=one_type)
+    if status is None and missing is not None:
+        status = np.where(missing, np.uint8(Status.MISSING), np.uint8(Status.VALID))
+    return found, rows, statuses(status, opened, rows, len(parameters))
 
 
 def columns(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -25,7 +25,7 @@ DataTypeName = Literal[
 ]
 PriorityName = Literal["critical", "high", "medium", "low", "debug", "unspecified"]
 
-_DATA_TYPES: Final[Mapping[str, int]] = {
+_DATA_TYPES: Final[Mapping[DataTypeName, int]] = {
     "unspecified": 0,
     "float64": 1,
     "float32": 2,
@@ -169,12 +169,18 @@ class EventDefinition:
 Definition = Parameter | EventDefinition
 
 
+def data_type_name(number: int) -> DataTypeName:
+    """The name of the protocol's number of a data type; a number it does not know is unspecified."""
+    names: dict[int, DataTypeName] = {value: name for name, value in _DATA_TYPES.items()}
+    return names.get(number, "unspecified")
+
+
 def _check_identifier(what: str, identifier: object) -> None:
     if not (isinstance(identifier, str) and identifier.strip()):
         raise ConfigError(f"{what} identifier must be text such as 'vCar:Chassis', not {identifier!r}")
 
 
-def _check_choice(what: str, value: object, choices: Mapping[str, int]) -> None:
+def _check_choice(what: str, value: object, choices: Collection[str]) -> None:
     if value not in choices:
         raise ConfigError(f"{what} must be one of {', '.join(choices)}, not {value!r}")
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
 
-from telewire import _core
-from telewire.errors import DecodeError
+from telewire import _core, columns
+from telewire.block import Block
+from telewire.blocks import Blocks
+from telewire.errors import ConfigError, DecodeError
+from telewire.metadata import Definitions
 from telewire.session_info import SessionInfo
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ EventKind = Literal[
 
 # Packets fetched at once: one crossing of the border for all of them.
 _BATCH: Final = 1000
+BLOCK_BYTES: Final = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +97,15 @@ class Reader:
         *,
         on_undecodable: OnUndecodable,
         lookup: Callable[[], SessionInfo] | None = None,
+        definitions_of: Callable[[str], Definitions] | None = None,
     ) -> None:
         self._core = core
         self._grouped = core.grouped
+        self._on_undecodable = on_undecodable
         self._raises = on_undecodable == "raise"
         self._lookup = lookup
+        self._definitions_of = definitions_of or (lambda _: Definitions())
+        self._blocks: Blocks[Any] | None = None
         self._batch: Iterator[_core.Packet] = iter(())
         self._last: _core.Packet | None = None
 
@@ -125,6 +133,11 @@ class Reader:
     def raises(self) -> bool:
         """Whether a record that is no packet raises."""
         return self._raises
+
+    @property
+    def on_undecodable(self) -> OnUndecodable:
+        """What happens to what cannot be read."""
+        return self._on_undecodable
 
     @property
     def closed(self) -> bool:
@@ -229,6 +242,59 @@ class Reader:
                 else:
                     yield event_of(item)
 
+    @overload
+    def blocks(
+        self,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        events: Literal[False] = False,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> Blocks[Block]: ...
+
+    @overload
+    def blocks(
+        self,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        events: bool,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> Blocks[Block | _core.Packet | ReaderEvent]: ...
+
+    def blocks(
+        self,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        events: bool = False,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> Blocks[Any]:
+        """Read the samples as columns: see `telewire.Block`.
+
+        Args:
+            parameters: Identifiers and patterns of the parameters to read, None for all. ``*`` stands for any text, as
+                in ``"v*:Chassis"``; everything else means itself, and the whole identifier must match. Columns of
+                other parameters are not decoded.
+            events: Also give what is no sample, in the order of each stream: events, markers, errors, CAN frames and
+                the like as `telewire.Packet`, and what happens to sessions and streams as `telewire.ReaderEvent`.
+            block_bytes: About how large a block may become; one packet is never split.
+
+        Returns:
+            An iterator of blocks, or of blocks, packets and events. It ends where the reader ends.
+
+        Raises:
+            ConfigError: An unusable pattern or size, or packets that were fetched and not taken.
+        """
+        if rest := list(self._batch):
+            self._batch = iter(rest)
+            raise ConfigError(
+                f"{len(rest)} packets of this reader are fetched and not taken yet; read blocks with another reader"
+            )
+        if block_bytes <= 0:
+            raise ConfigError(f"block_bytes must be above 0, not {block_bytes}")
+        wanted = None if parameters is None else columns.names(parameters)
+        core = self._core.blocks(parameters=wanted, most_bytes=block_bytes, others=events)
+        self._blocks = Blocks(self, core, events=events, event_of=event_of, definitions_of=self._definitions_of)
+        return self._blocks
+
     def close(self, timeout_s: float = 5.0) -> None:
         """Stop reading; a waiting iteration ends. May be called again, and from any thread."""
         self._store()
@@ -238,6 +304,8 @@ class Reader:
         last, self._last = self._last, None
         if last is not None:
             self._core.store(last)
+        if self._blocks is not None:
+            self._blocks.store()
 
     def __enter__(self) -> Self:
         return self
@@ -248,6 +316,8 @@ class Reader:
         if kind is not None:
             # The packet in hand was not handled: its position must not be stored.
             self._last = None
+            if self._blocks is not None:
+                self._blocks.forget()
         self.close()
 
 

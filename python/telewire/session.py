@@ -70,8 +70,11 @@ class Stream:
             start_ns: Time of the first sample in ns since the Unix epoch.
             interval_ns: Distance of samples in ns, from 1 to 4,294,967,295 (slower parameters are written as rows).
             values: Shape (n, p), or (n,) for one parameter, or a list of p columns, each of its own type: doubles,
-                integers, booleans or text.
-            status: `telewire.Status` per value, shape (n, p), (n,) or one number; without it all are valid.
+                integers, booleans or text; or a table with a column for each parameter, of pandas or of anything that
+                speaks Arrow's PyCapsule protocol, such as polars and pyarrow. Arrays of doubles are not copied,
+                whatever their strides.
+            status: `telewire.Status` per value, shape (n, p), (n,) or one number; without it all are valid, but for
+                what is masked or null.
 
         Returns:
             The ticket of each packet: usually one, more when the samples do not fit a packet.
@@ -82,14 +85,8 @@ class Stream:
             SessionError: The session has ended.
         """
         named = columns.names(parameters)
-        prepared, rows = columns.columns(named, values)
-        return self._core.write_periodic(
-            named,
-            _time("start_ns", start_ns),
-            _interval(interval_ns),
-            prepared,
-            columns.statuses(status, values, rows, len(named)),
-        )
+        prepared, _, statuses = columns.prepared(named, values, status)
+        return self._core.write_periodic(named, _time("start_ns", start_ns), _interval(interval_ns), prepared, statuses)
 
     def write_rows(
         self,
@@ -119,9 +116,9 @@ class Stream:
         """
         named = columns.names(parameters)
         times = columns.timestamps("timestamps_ns", timestamps_ns)
-        prepared, rows = columns.columns(named, values, one_type=True)
+        prepared, rows, statuses = columns.prepared(named, values, status, one_type=True)
         _same_length(rows, len(times))
-        return self._core.write_rows(named, times, prepared, columns.statuses(status, values, rows, len(named)))
+        return self._core.write_rows(named, times, prepared, statuses)
 
     def write_synchro(
         self,
@@ -159,12 +156,10 @@ class Stream:
         else:
             start = _time("start_ns", start_ns)  # type: ignore[arg-type]
             intervals = columns.timestamps("intervals_ns", intervals_ns)  # type: ignore[arg-type]
-        prepared, rows = columns.columns(named, values)
+        prepared, rows, statuses = columns.prepared(named, values, status)
         if rows != len(intervals) + 1:
             raise ConfigError(f"{rows} values need {max(rows - 1, 0)} intervals, not {len(intervals)}")
-        return self._core.write_synchro(
-            named, start, intervals, prepared, columns.statuses(status, values, rows, len(named))
-        )
+        return self._core.write_synchro(named, start, intervals, prepared, statuses)
 
     def event(self, identifier: str, timestamp_ns: int, values: Sequence[float] = ()) -> int:
         """Write an event at a time in ns since the Unix epoch, with the values its definition says.

@@ -279,7 +279,8 @@ impl Client {
     }
 
     #[pyo3(signature = (*, session_key, data_source, pattern, reading, streams, exclude_main, excluded_streams,
-        inactivity_s, from_beginning, buffer_bytes, buffer_packets, group_id, essentials, from_ns, skip_undecodable))]
+        inactivity_s, from_beginning, buffer_bytes, buffer_packets, group_id, essentials, from_ns, until_now,
+        skip_undecodable))]
     #[expect(clippy::too_many_arguments, reason = "one argument for each option")]
     fn read(
         &self,
@@ -298,6 +299,7 @@ impl Client {
         group_id: String,
         essentials: bool,
         from_ns: Option<u64>,
+        until_now: bool,
         skip_undecodable: bool,
     ) -> PyResult<Reader> {
         let grouped = !group_id.is_empty();
@@ -330,6 +332,7 @@ impl Client {
             group_id,
             essentials,
             from_ns,
+            until_now,
         };
         let reader = self.with(py, "read", move |client| client.read(options))?;
         Ok(Reader::new(reader, self.formats.clone(), grouped, skip_undecodable))

@@ -224,20 +224,25 @@ impl Packet {
     }
 
     fn located(&self, py: Python<'_>, fault: samples::Fault) -> PyErr {
-        let error = match fault {
-            samples::Fault::Python(error) => return error,
-            samples::Fault::Core(error) => error,
-        };
+        match fault {
+            samples::Fault::Python(error) => error,
+            samples::Fault::Core(error) => self.locate(py, error),
+        }
+    }
+
+    /// The exception for what is wrong with this packet, with the packet's place.
+    pub(super) fn locate(&self, py: Python<'_>, error: Error) -> PyErr {
         let Error::Decode { what, reason } = error else { return errors::raise(py, &error) };
         let located = Error::Decode { what: format!("{what} at {}", self.place()), reason };
         let raised = errors::raise(py, &located);
         // A program that wants to look at the record needs its place and bytes, not only words about them.
+        let bytes = if self.head.is_some() { self.content(py) } else { self.data(py) };
         let value = raised.value(py);
         let filled = value
             .setattr("topic", &*self.origin.topic)
             .and_then(|()| value.setattr("partition", self.origin.partition))
             .and_then(|()| value.setattr("offset", self.offset))
-            .and_then(|()| value.setattr("data", self.content(py)));
+            .and_then(|()| value.setattr("data", bytes));
         filled.err().unwrap_or(raised)
     }
 }

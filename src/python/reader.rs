@@ -9,12 +9,13 @@ use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
+use super::blocks::Blocks;
 use super::boundary::{self, Held};
 use super::info::SessionInfo;
 use super::packet::{Formats, Packet};
 use crate::packet::Head;
 use crate::session;
-use crate::stream::{self, Batch, Completion, Item};
+use crate::stream::{self, Batch, BlockOptions, Completion, Item};
 
 /// Something that happened between packets.
 #[pyclass(frozen, get_all, module = "telewire._core")]
@@ -54,6 +55,28 @@ impl Reader {
             done: AtomicBool::new(false),
             warned: Mutex::default(),
         }
+    }
+
+    pub(super) fn is_grouped(&self) -> bool {
+        self.grouped
+    }
+
+    /// Whether what cannot be read is passed over.
+    pub(super) fn skips_undecodable(&self) -> bool {
+        self.skip_undecodable
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.done.load(Ordering::Acquire)
+    }
+
+    /// Nothing will come any more.
+    pub(super) fn finish(&self) {
+        self.done.store(true, Ordering::Release);
     }
 
     /// Whether a record that is no packet is passed over.
@@ -99,13 +122,13 @@ impl Reader {
 
     #[getter]
     fn closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+        self.is_closed()
     }
 
     /// Whether nothing will come any more.
     #[getter]
     fn done(&self) -> bool {
-        self.done.load(Ordering::Acquire)
+        self.is_done()
     }
 
     /// Up to `most` items as soon as there is one: a list, an empty list after the time-out, None at the end.
@@ -141,11 +164,25 @@ impl Reader {
                     }
                 }
                 Some(_) => {
-                    self.done.store(true, Ordering::Release);
+                    self.finish();
                     return Ok(None);
                 }
             }
         }
+    }
+
+    /// What comes from now on, with the samples as blocks of columns.
+    #[pyo3(signature = (*, parameters, most_bytes, others))]
+    fn blocks(
+        this: &Bound<'_, Self>,
+        parameters: Option<Vec<String>>,
+        most_bytes: usize,
+        others: bool,
+    ) -> PyResult<Blocks> {
+        let reader = this.get();
+        let core = reader.reader.get(this.py())?.clone();
+        let options = BlockOptions { parameters, most_bytes, others };
+        Blocks::new(this.py(), this, core, reader.formats.clone(), &options)
     }
 
     /// This packet was handled: the group goes on behind it.
@@ -186,7 +223,8 @@ impl Reader {
     }
 }
 
-fn event(py: Python<'_>, item: Item) -> PyResult<Event> {
+/// An item that is no packet.
+pub(super) fn event(py: Python<'_>, item: Item) -> PyResult<Event> {
     let about = |kind, info: Arc<session::SessionInfo>| -> PyResult<Event> {
         Ok(Event {
             kind,

@@ -23,8 +23,7 @@ impl Pattern {
             // (?s): an identifier may contain line breaks, and `*` stands for them too.
             let whole = format!("(?s)^{}$", parts.join(".*"));
             Some(Regex::new(&whole).map_err(|error| {
-                let reason =
-                    format!("session pattern '{}' cannot be used: {error}; use a shorter one", Printable(pattern));
+                let reason = format!("pattern '{}' cannot be used: {error}; use a shorter one", Printable(pattern));
                 Error::Invalid(reason)
             })?)
         };

@@ -152,6 +152,8 @@ pub struct ReadOptions {
     pub essentials: bool,
     /// Begin with the first record that is not older than this (Kafka's record time), in nanoseconds.
     pub from_ns: Option<u64>,
+    /// Stop at what was there when the session was taken up, even if it is still live.
+    pub until_now: bool,
 }
 
 impl Default for ReadOptions {
@@ -171,6 +173,7 @@ impl Default for ReadOptions {
             group_id: String::new(),
             essentials: false,
             from_ns: None,
+            until_now: false,
         }
     }
 }

@@ -11,9 +11,10 @@ Calls that wait run on daemon threads and wake the loop once: once per call, and
 an await leaves nothing behind and loses no packet. It works on any loop that asyncio can run.
 """
 
+from telewire.aio.blocks import Blocks
 from telewire.aio.client import Client, connect
 from telewire.aio.reader import Reader
 from telewire.aio.session import Session, Stream
 from telewire.aio.watches import FormatWatch, SessionWatch
 
-__all__ = ["Client", "FormatWatch", "Reader", "Session", "SessionWatch", "Stream", "connect"]
+__all__ = ["Blocks", "Client", "FormatWatch", "Reader", "Session", "SessionWatch", "Stream", "connect"]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from telewire.client import Layout
     from telewire.formats import DataFormat
     from telewire.packet_writer import Flushed, PacketWriter
+    from telewire.session_data import SessionData
     from telewire.session_info import SessionInfo
 
 __all__ = ["Client", "connect"]
@@ -164,6 +165,20 @@ class Client:
     def read_essentials(self, session_key: str | None = None, **options: Unpack[EssentialsOptions]) -> Reader:
         """Read essential packets; see `telewire.Client.read_essentials`."""
         return Reader(lambda: self._client.read_essentials(session_key, **options))
+
+    async def load(
+        self,
+        session_key: str,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        streams: Sequence[str] | None = None,
+    ) -> SessionData:
+        """Read a session's samples into memory; see `telewire.Client.load`."""
+        return await run(
+            lambda: self._client.load(session_key, parameters, start_ns=start_ns, end_ns=end_ns, streams=streams)
+        )
 
     async def close(self, timeout_s: float = 5.0) -> Flushed:
         """Flush and close; see `telewire.Client.close`."""

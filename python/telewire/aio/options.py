@@ -49,6 +49,7 @@ class EssentialsOptions(TypedDict, total=False):
     data_source: str | None
     mode: Literal["live", "historic", "both"] | None
     inactivity_s: float | Literal["default"] | None
+    end: Literal["session", "now"]
     buffer_bytes: int
     buffer_packets: int
     on_undecodable: Literal["raise", "skip", "keep"]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
+from telewire.aio.blocks import Blocks
 from telewire.aio.threads import Worker, run
-from telewire.reader import undecodable
+from telewire.reader import BLOCK_BYTES, undecodable
 
 if TYPE_CHECKING:
     from telewire import _core
-    from telewire.reader import ReadCounts
+    from telewire.block import Block
+    from telewire.blocks import Blocks as BlockingBlocks
+    from telewire.reader import ReadCounts, ReaderEvent
     from telewire.reader import Reader as BlockingReader
     from telewire.session_info import SessionInfo
 
@@ -83,6 +86,39 @@ class Reader:
         batch = await asyncio.shield(self._fetch)
         self._fetch = None
         return batch
+
+    @overload
+    def blocks(
+        self,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        events: Literal[False] = False,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> Blocks[Block]: ...
+
+    @overload
+    def blocks(
+        self,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        events: bool,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> Blocks[Block | _core.Packet | ReaderEvent]: ...
+
+    def blocks(
+        self,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        events: bool = False,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> Blocks[Any]:
+        """Read the samples as columns; see `telewire.Reader.blocks`. Reading begins when it is entered or iterated."""
+
+        async def start() -> BlockingBlocks[Any]:
+            reader = await self._begin()
+            return reader.blocks(parameters, events=events, block_bytes=block_bytes)
+
+        return Blocks(self, start)
 
     async def close(self, timeout_s: float = 5.0) -> None:
         """Stop reading; an iteration that waits ends. May be called again."""

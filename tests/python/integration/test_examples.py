@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 EXPECTED = {
+    "compare_laps.py": [r"lap 3: \d+\.\d+ s", r"largest difference: [+-]\d+\.\d km/h at \d+ m", r"TTyreFL:Tyres: \d+"],
     "drop_in.py": [r"Sin:Chassis: 1000 samples, mean 0\.029138"],
     "drop_in_moved.py": [r"Sin:Chassis: 1000 samples, mean 0\.029138"],
     "notebook.py": [r"1000 samples, travel ±20\.0 mm, force ±900 N", r"'Damper sweep' ended"],
@@ -48,7 +49,7 @@ def test_example_runs_and_says_what_it_promises(example: Path, broker: str, doma
         assert re.search(pattern, done.stdout), f"{pattern!r} is not in:\n{done.stdout}"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/getting-started.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/getting-started.md", "docs/columns.md"])
 def test_python_snippets_run_from_top_to_bottom(page: str, domain: str, tmp_path: Path) -> None:
     snippets = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
     assert snippets

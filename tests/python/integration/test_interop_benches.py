@@ -10,7 +10,7 @@ from typing import Any
 BENCHES = Path(__file__).resolve().parents[3] / "benches" / "python"
 
 
-def run(program: str, kafka: str, tmp_path: Path) -> dict[str, Any]:
+def run(program: str, kafka: str, tmp_path: Path, heading: str = "times as fast") -> dict[str, Any]:
     figures = tmp_path / "figures.json"
     done = subprocess.run(
         [
@@ -32,7 +32,7 @@ def run(program: str, kafka: str, tmp_path: Path) -> dict[str, Any]:
     assert done.returncode == 0, done.stdout + done.stderr
     found: dict[str, Any] = json.loads(figures.read_text())
     assert {"cpu", "cores", "telewire", "confluent_kafka"} <= found["machine"].keys()
-    assert "times as fast" in done.stdout
+    assert heading in done.stdout
     return found
 
 
@@ -51,6 +51,12 @@ def test_handlers_reads_the_same_bytes_in_three_processes(kafka: str, tmp_path: 
     assert found["series"].keys() == {"drop-in", "telewire", "confluent-kafka"}
     assert all(series["rounds"][0]["cpu_s"] > 0 for series in found["series"].values())
     assert 0 <= found["librdkafka_part"] < 1
+
+
+def test_columns_writes_and_reads_the_same_samples_with_both_clients(kafka: str, tmp_path: Path) -> None:
+    found = run("columns.py", kafka, tmp_path, "of the ceiling")
+    assert found["ratios"].keys() == {"write", "read"}
+    assert all(len(series["rounds"]) == 1 for series in found["series"].values())
 
 
 def test_codec_decodes_and_encodes_every_shape_beside_protobuf(tmp_path: Path) -> None:
@@ -72,7 +78,7 @@ def test_codec_decodes_and_encodes_every_shape_beside_protobuf(tmp_path: Path) -
 
 def test_without_a_broker_a_bench_says_how_to_get_one() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "TELEWIRE_TEST_BROKERS"}
-    for program in ("throughput.py", "handlers.py"):
+    for program in ("throughput.py", "handlers.py", "columns.py"):
         done = subprocess.run(
             [sys.executable, str(BENCHES / program)],
             capture_output=True,
