@@ -178,7 +178,7 @@ class StreamingApiConfiguration:
             given.pop("additional_properties", ()), given.pop("partition_mappings", ())
         )
         if "timeout_seconds" in given and "initialisation_timeout_seconds" not in given:
-            values["initialisation_timeout_seconds"] = given["timeout_seconds"]
+            given["initialisation_timeout_seconds"] = given["timeout_seconds"]
         values |= {name: _CHECKS[name](name, value) for name, value in given.items()}
         for setting in fields(self):
             default = None if setting.name in values else setting.default

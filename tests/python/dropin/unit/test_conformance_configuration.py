@@ -90,6 +90,12 @@ def test_an_initialisation_timeout_up_to_one_means_three(given: float, kept: flo
     assert StreamingApiConfiguration("a:1", TOPIC, [], 99, initialisation_timeout_seconds=given).timeout_seconds == 99
 
 
+@pytest.mark.parametrize(("given", "kept"), [(0.5, 3), (1, 3), (7, 7)])
+def test_the_timeout_alone_is_the_initialisation_timeout_by_the_same_rule(given: float, kept: float) -> None:
+    configuration = StreamingApiConfiguration(timeout_seconds=given)
+    assert (configuration.timeout_seconds, configuration.initialisation_timeout_seconds) == (given, kept)
+
+
 @pytest.mark.parametrize(
     ("arguments", "keywords", "error", "told"),
     [
