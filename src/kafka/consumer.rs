@@ -84,6 +84,9 @@ pub enum Event<'a> {
 /// How many messages librdkafka hands out at once.
 const BATCH: usize = 512;
 
+/// How long the leaders of new topics are waited for before reading begins.
+const LEADERS: Duration = Duration::from_millis(500);
+
 /// A consumer of partitions that we choose, or that a group gives us. Dropping it commits what is stored, leaves the
 /// group and waits for that.
 pub struct Consumer {
@@ -212,15 +215,21 @@ impl Consumer {
             let mut known = self.known.lock();
             starts.iter().map(|start| &start.place).filter(|place| known.insert(place.topic.clone())).collect()
         };
-        if new.is_empty() {
+        let Some((first, others)) = new.split_first() else { return };
+        // The first answer also tells which brokers there are, and librdkafka's threads need a moment to take that in: a
+        // question that arrives together with it finds no leader and is not asked again.
+        if let Err(error) = self.client.fetch_metadata(Some(&first.topic), LEADERS) {
+            log::debug!("the leader of '{}' is not known yet: {error}", first.topic);
+        }
+        if others.is_empty() {
             return;
         }
-        let count = new.len();
-        // Of all topics at once. What the leaders answer is not needed, but then they are known and connected.
-        let answered = Question::ask(&self.client, new, Offset::End, Duration::from_millis(500))
+        // All others at once. What the leaders answer is not needed, but then they are known.
+        let others = others.iter().copied();
+        let answered = Question::ask(&self.client, others.clone(), Offset::End, LEADERS)
             .map_or(0, |question| question.wait().len());
-        if answered < count {
-            log::debug!("{} of {count} new topics have no known leader yet", count - answered);
+        if answered < others.len() {
+            log::debug!("{} of {} new topics have no known leader yet", others.len() - answered, others.len());
         }
     }
 

@@ -713,13 +713,14 @@ impl Feed {
         if self.grouped {
             self.subscribe(&topics);
         }
-        self.look_for_places(&mut Moment::new(self.client.layout(), topics));
+        let open = self.sessions.iter().filter(|(_, active)| !active.done);
+        let keys = open.map(|(key, _)| key.clone()).collect();
+        self.look_for_places(keys, topics);
     }
 
-    /// Takes up, for each session, the partitions that are not read yet.
-    fn look_for_places(&mut self, moment: &mut Moment) {
-        let open = self.sessions.iter().filter(|(_, active)| !active.done);
-        let keys: Vec<String> = open.map(|(key, _)| key.clone()).collect();
+    /// Takes up, for each of these sessions, the partitions that are not read yet.
+    fn look_for_places(&mut self, keys: Vec<String>, topics: Topics) {
+        let moment = &mut Moment::new(self.client.layout(), topics);
         if self.learn_for(&keys, moment) {
             for key in keys {
                 self.add_new_places(&key, moment);
@@ -823,7 +824,8 @@ impl Feed {
         self.joined = true;
         self.take_up_missed(assigned);
         match self.client.inner.admin.topics(Duration::from_secs(1)) {
-            Ok(topics) => self.look_for_places(&mut Moment::new(self.client.layout(), topics)),
+            // Completed ones too: what we were given now may have the rest of them.
+            Ok(topics) => self.look_for_places(self.sessions.keys().cloned().collect(), topics),
             // The next look for streams does it.
             Err(error) => log::warn!("{error}"),
         }
