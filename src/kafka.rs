@@ -7,6 +7,7 @@ pub mod admin;
 pub mod config;
 pub mod consumer;
 mod context;
+mod offsets;
 pub mod producer;
 
 pub use admin::Admin;

@@ -9,6 +9,7 @@ mod client;
 mod directory;
 mod feed;
 mod layout_search;
+mod moment;
 mod options;
 mod queue;
 mod reader;

@@ -1,6 +1,6 @@
 //! Questions to the cluster: is it there, which topics, which offsets; and the explicit creation of topics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,12 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
 
 use super::TopicPartition;
 use super::config::Settings;
 use super::context::Context;
+use super::offsets::Question;
 use crate::error::{Error, Result};
 use crate::topic;
 
@@ -228,31 +230,68 @@ impl Admin {
         topics.is_some_and(|topics| topics.get(&*place.topic).is_none_or(|count| *count <= place.partition))
     }
 
-    /// [`Admin::watermarks`], or `(0, 0)` for a topic that does not exist.
+    /// [`Admin::watermarks`] of many partitions, in one question to each broker that leads some of them.
     ///
     /// # Errors
-    /// As [`Admin::watermarks`].
-    pub fn watermarks_or_zero(&self, topics: &Topics, place: &TopicPartition) -> Result<(i64, i64)> {
-        match topics.get(&*place.topic) {
-            Some(count) if *count > place.partition => self.watermarks(place),
-            _ => Ok((0, 0)),
-        }
+    /// As [`Admin::watermarks`], of the first partition that has none.
+    pub fn watermarks_of(
+        &self,
+        places: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<HashMap<TopicPartition, (i64, i64)>> {
+        let places: BTreeSet<TopicPartition> = places.into_iter().collect();
+        let lows = self.ask(&places, Offset::Beginning);
+        let highs = self.ask(&places, Offset::End);
+        let (lows, highs) = (wait(lows), wait(highs));
+        let marks = |place: TopicPartition| {
+            let marks = match (lows.get(&place), highs.get(&place)) {
+                (Some(low), Some(high)) => ((*low).min(*high), *high),
+                // One by one it is tried again, and said what is wrong.
+                _ => self.watermarks(&place)?,
+            };
+            Ok((place, marks))
+        };
+        places.into_iter().map(marks).collect()
     }
 
-    /// The first offset whose record is not older than a time, in milliseconds; the end if there is none.
+    fn ask(&self, places: &BTreeSet<TopicPartition>, wanted: Offset) -> Option<Question<'_>> {
+        if places.is_empty() {
+            return None;
+        }
+        let question = Question::ask(self.client.client(), places, wanted, ONE_TRY);
+        question.inspect_err(|error| log::debug!("asking for offsets: {error}")).ok()
+    }
+
+    /// The first offsets whose records are not older than a time, in milliseconds; none where there is no such record.
     ///
     /// # Errors
     /// [`Error::Kafka`] when the broker refuses or does not answer.
-    pub fn offset_at(&self, place: &TopicPartition, timestamp_ms: i64) -> Result<i64> {
+    pub fn offsets_at(
+        &self,
+        places: impl IntoIterator<Item = TopicPartition>,
+        timestamp_ms: i64,
+    ) -> Result<HashMap<TopicPartition, Option<i64>>> {
+        let places: BTreeSet<TopicPartition> = places.into_iter().collect();
+        let found = wait(self.ask(&places, Offset::Offset(timestamp_ms)));
+        let offset = |place: TopicPartition| {
+            let offset = match found.get(&place) {
+                Some(offset) => (*offset >= 0).then_some(*offset),
+                None => self.offset_at(&place, timestamp_ms)?,
+            };
+            Ok((place, offset))
+        };
+        places.into_iter().map(offset).collect()
+    }
+
+    /// [`Admin::offsets_at`] of one partition, in the time that a question may take.
+    fn offset_at(&self, place: &TopicPartition, timestamp_ms: i64) -> Result<Option<i64>> {
         let failed = |error: &KafkaError| kafka_error(format!("looking up a time in {place}"), error);
-        let mut list = rdkafka::TopicPartitionList::new();
-        list.add_partition_offset(&place.topic, place.partition, rdkafka::Offset::Offset(timestamp_ms))
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&place.topic, place.partition, Offset::Offset(timestamp_ms))
             .map_err(|error| failed(&error))?;
         let found = self.client.offsets_for_times(list, self.timeout()).map_err(|error| failed(&error))?;
-        match found.elements().first().map(|element| element.offset()) {
-            Some(rdkafka::Offset::Offset(offset)) => Ok(offset),
-            _ => Ok(self.watermarks(place)?.1),
-        }
+        let Some(found) = found.find_partition(&place.topic, place.partition) else { return Ok(None) };
+        found.error().map_err(|error| failed(&error))?;
+        Ok(if let Offset::Offset(offset) = found.offset() { Some(offset) } else { None })
     }
 
     fn creator(&self) -> Result<&AdminClient<Context>> {
@@ -309,6 +348,10 @@ impl Admin {
         }
         Ok(())
     }
+}
+
+fn wait(question: Option<Question<'_>>) -> HashMap<TopicPartition, i64> {
+    question.map(Question::wait).unwrap_or_default()
 }
 
 /// An error of librdkafka about an operation, with Kafka's name of it and a hint where there is one.

@@ -2,8 +2,8 @@
 //!
 //! rdkafka's own consumer hands out one message at a time, names only the partition number at the end of a partition,
 //! and waits in steps of 100 ms when it is dropped. A reader follows many topics whose partition is always 0 and is
-//! opened and closed for every session, so librdkafka is called directly here, on rdkafka's client. This is the one file
-//! of the floor with more than a line of `unsafe`.
+//! opened and closed for every session, so librdkafka is called directly here, on rdkafka's client. With `offsets`, which
+//! asks in the same way, this is where the floor's `unsafe` is.
 
 use std::collections::HashSet;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -23,6 +23,7 @@ use super::TopicPartition;
 use super::admin::{code_error, creation_error, kafka_error};
 use super::config::Settings;
 use super::context::Context;
+use super::offsets::Question;
 use crate::error::{Error, Result};
 
 /// Where to begin with a partition.
@@ -101,12 +102,23 @@ impl std::fmt::Debug for Consumer {
     }
 }
 
-struct Queue(*mut rdk::rd_kafka_queue_t);
+pub(super) struct Queue(pub(super) *mut rdk::rd_kafka_queue_t);
 
 // SAFETY: librdkafka's queues may be used and destroyed from any thread.
 unsafe impl Send for Queue {}
 // SAFETY: as above; polling and destroying take locks inside librdkafka.
 unsafe impl Sync for Queue {}
+
+impl Queue {
+    /// A queue of our own.
+    ///
+    /// # Safety
+    /// `client` is a valid handle, and outlives the queue.
+    pub(super) unsafe fn new(client: *mut rdk::rd_kafka_t) -> Self {
+        // SAFETY: by the contract of this function; librdkafka always gives a queue.
+        Self(unsafe { rdk::rd_kafka_queue_new(client) })
+    }
+}
 
 impl Drop for Queue {
     fn drop(&mut self) {
@@ -115,7 +127,7 @@ impl Drop for Queue {
     }
 }
 
-struct EventPtr(*mut rdk::rd_kafka_event_t);
+pub(super) struct EventPtr(pub(super) *mut rdk::rd_kafka_event_t);
 
 impl Drop for EventPtr {
     fn drop(&mut self) {
@@ -196,13 +208,19 @@ impl Consumer {
     /// librdkafka looks for the leaders of new topics once a second. Asked for beforehand, they are in its cache and
     /// fetching begins at once.
     fn learn_leaders(&self, starts: &[Start]) {
-        for start in starts {
-            let topic = &start.place.topic;
-            if self.known.lock().insert(topic.clone())
-                && let Err(error) = self.client.fetch_metadata(Some(topic), Duration::from_millis(500))
-            {
-                log::debug!("the leader of '{topic}' is not known yet: {error}");
-            }
+        let new: Vec<&TopicPartition> = {
+            let mut known = self.known.lock();
+            starts.iter().map(|start| &start.place).filter(|place| known.insert(place.topic.clone())).collect()
+        };
+        if new.is_empty() {
+            return;
+        }
+        let count = new.len();
+        // Of all topics at once. What the leaders answer is not needed, but then they are known and connected.
+        let answered = Question::ask(&self.client, new, Offset::End, Duration::from_millis(500))
+            .map_or(0, |question| question.wait().len());
+        if answered < count {
+            log::debug!("{} of {count} new topics have no known leader yet", count - answered);
         }
     }
 
@@ -365,8 +383,8 @@ impl Consumer {
             code => done("committing offsets", code),
         };
         let client = self.client.native_ptr();
-        // SAFETY: the handle is valid while self lives; the new queue is released by Queue::drop.
-        let answers = Queue(unsafe { rdk::rd_kafka_queue_new(client) });
+        // SAFETY: the handle is valid while self lives, and the queue goes at the end of this function.
+        let answers = unsafe { Queue::new(client) };
         // SAFETY: both handles are valid; a null list means what is stored, and no callback means an event on the queue.
         failed(unsafe { rdk::rd_kafka_commit_queue(client, std::ptr::null(), answers.0, None, std::ptr::null_mut()) })?;
         let wait = millis(timeout);
@@ -397,6 +415,12 @@ impl Consumer {
             }
         }
         count
+    }
+
+    /// Ends a [`Consumer::poll`] that waits on another thread, or the next one.
+    pub fn wake(&self) {
+        // SAFETY: the queue is valid while self lives, and may be told so from any thread.
+        unsafe { rdk::rd_kafka_queue_yield(self.queue.0) }
     }
 
     /// Takes the messages that are there. librdkafka hands out a batch with less work than as many events.
@@ -596,7 +620,7 @@ unsafe extern "C" fn on_statistics(
     0
 }
 
-fn millis(timeout: Duration) -> c_int {
+pub(super) fn millis(timeout: Duration) -> c_int {
     c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX)
 }
 
@@ -635,7 +659,7 @@ unsafe fn bytes<'a>(data: *const std::ffi::c_void, length: usize) -> Option<&'a 
 }
 
 /// SAFETY contract: `data` is null or a zero-terminated text that lives for the lifetime chosen by the caller.
-unsafe fn text<'a>(data: *const std::ffi::c_char) -> &'a str {
+pub(super) unsafe fn text<'a>(data: *const std::ffi::c_char) -> &'a str {
     if data.is_null() {
         return "";
     }

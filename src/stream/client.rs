@@ -269,14 +269,13 @@ impl Client {
             let place = layout.place(data_source, &stream)?;
             places.push((place.topic, place.partition));
         }
-        places
-            .into_iter()
-            .map(|(topic, partition)| {
-                let place = TopicPartition::new(topic.as_str(), partition);
-                let (_, high) = self.inner.admin.watermarks_or_zero(&topics, &place)?;
-                Ok(((topic, partition), high))
-            })
-            .collect()
+        let places = places.into_iter().map(|(topic, partition)| TopicPartition::new(topic, partition));
+        // A topic that does not exist has no records.
+        let exists = |place: &TopicPartition| topics.get(&*place.topic).is_some_and(|count| *count > place.partition);
+        let (found, missing): (Vec<TopicPartition>, Vec<TopicPartition>) = places.partition(exists);
+        let ends = self.inner.admin.watermarks_of(found)?.into_iter().map(|(place, (_, high))| (place, high));
+        let ends = ends.chain(missing.into_iter().map(|place| (place, 0)));
+        Ok(ends.map(|(place, high)| ((place.topic, place.partition), high)).collect())
     }
 
     /// Gives a session another identifier. An empty one changes nothing.

@@ -261,9 +261,9 @@ impl Shared {
             self.table_for(data_source);
         }
         let mut ends = Vec::new();
-        for partition in 0..topics.get(topic).copied().unwrap_or(0) {
-            let place = TopicPartition::new(topic, partition);
-            let (low, high) = self.admin.watermarks(&place)?;
+        let count = topics.get(topic).copied().unwrap_or(0);
+        let marks = self.admin.watermarks_of((0..count).map(|partition| TopicPartition::new(topic, partition)))?;
+        for (place, (low, high)) in marks {
             self.follow(&place, low, role)?;
             ends.push((place, high));
         }

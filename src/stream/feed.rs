@@ -13,9 +13,9 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::client::Client;
+use super::moment::Moment;
 use super::options::{Inactivity, LiveStart, ReadOptions};
 use super::reader::{Completion, Item, Origin, Packet, ReadCounts, ReaderCore, SessionRef, StreamRef};
-use super::selection::places;
 use crate::error::{Error, ErrorKind, Printable, Result};
 use crate::interrupt;
 use crate::kafka::admin::Topics;
@@ -131,6 +131,8 @@ pub(crate) struct Feed {
     /// Sessions to take up: those found at the start, and those whose taking up has to be tried again.
     waiting: VecDeque<Arc<SessionInfo>>,
     retry_at: Instant,
+    /// What was asked for the ended session before: it holds for those that follow at once.
+    moment: Option<Moment>,
     sessions: BTreeMap<String, Active>,
     finished: HashSet<String>,
     parts: Vec<Part>,
@@ -177,6 +179,7 @@ impl Feed {
         if grouped {
             *core.group.lock() = Some(consumer.clone());
         }
+        core.consumers.lock().push(Arc::downgrade(&consumer));
         let now = Instant::now();
         let mut feed = Self {
             client,
@@ -191,6 +194,7 @@ impl Feed {
             changes,
             waiting: VecDeque::new(),
             retry_at: now,
+            moment: None,
             sessions: BTreeMap::new(),
             finished: HashSet::new(),
             parts: Vec::new(),
@@ -378,34 +382,83 @@ impl Feed {
     // ---- Sessions ----
 
     fn take_up_waiting(&mut self) -> Result<()> {
-        if self.now < self.retry_at {
+        let one_by_one = self.scope == Scope::Historic;
+        if self.waiting.is_empty() || self.now < self.retry_at || (one_by_one && !self.sessions.is_empty()) {
             return Ok(());
         }
+        let mut next = VecDeque::new();
         while let Some(info) = self.waiting.pop_front() {
-            if self.scope == Scope::Historic && !self.sessions.is_empty() {
-                self.waiting.push_front(info);
-                return Ok(());
-            }
-            if let Err(error) = self.take_up(&info) {
-                if !matches!(error.kind(), ErrorKind::Kafka | ErrorKind::Timeout) {
-                    return Err(error);
+            let known = self.sessions.contains_key(&info.key) || self.finished.contains(&info.key);
+            if !known && !next.iter().any(|other: &Arc<SessionInfo>| other.key == info.key) {
+                // What is known now may be newer than what was known when this was queued. What becomes known from here on
+                // comes as a change.
+                next.push_back(self.client.inner.directory.session(&info.key).unwrap_or(info));
+                if one_by_one {
+                    break;
                 }
-                log::warn!("session '{}' cannot be read yet: {error}", Printable(&info.key));
-                self.waiting.push_front(info);
-                self.retry_at = self.now + LOOK_AGAIN;
-                return Ok(());
             }
+        }
+        let outcome = self.moment_for(&next).and_then(|mut moment| {
+            let outcome = self.take_up_all(&mut next, &mut moment);
+            self.moment = one_by_one.then_some(moment);
+            outcome
+        });
+        let Err(error) = outcome else { return Ok(()) };
+        if !matches!(error.kind(), ErrorKind::Kafka | ErrorKind::Timeout) {
+            return Err(error);
+        }
+        let first = next.front().map(|info| info.key.clone()).unwrap_or_default();
+        log::warn!("session '{}' cannot be read yet: {error}", Printable(&first));
+        next.append(&mut self.waiting);
+        self.waiting = next;
+        self.retry_at = self.now + LOOK_AGAIN;
+        Ok(())
+    }
+
+    /// What the cluster says after these sessions became known as they are.
+    fn moment_for(&mut self, sessions: &VecDeque<Arc<SessionInfo>>) -> Result<Moment> {
+        let before = self.moment.take().filter(|moment| moment.at.elapsed() < LOOK_AGAIN);
+        if let Some(moment) = before.filter(|moment| sessions.iter().all(|info| moment.holds_for(info))) {
+            return Ok(moment);
+        }
+        let directory = &self.client.inner.directory;
+        let follow = self.waiting.iter().take(MOST).filter_map(|info| directory.session(&info.key));
+        let known: Vec<Arc<SessionInfo>> = sessions.iter().cloned().chain(follow).collect();
+        let mut moment = Moment::new(self.client.layout(), self.client.inner.admin.topics(Duration::ZERO)?);
+        moment.remember(known);
+        Ok(moment)
+    }
+
+    /// Takes the sessions from the front, as far as that succeeds.
+    fn take_up_all(&mut self, sessions: &mut VecDeque<Arc<SessionInfo>>, moment: &mut Moment) -> Result<()> {
+        let mut wanted = Vec::new();
+        for info in &*sessions {
+            let edge = self.begins_at_edge(info);
+            let places =
+                moment.places(&self.options, &info.data_source, Some(info))?.into_iter().map(|(place, _)| place);
+            wanted.extend(
+                places.filter(|place| edge || !self.grouped || self.slot(&place.topic, place.partition).is_some()),
+            );
+        }
+        moment.learn(&self.client.inner.admin, &wanted, self.from_ms())?;
+        while let Some(info) = sessions.front() {
+            let info = info.clone();
+            self.take_up(info, moment)?;
+            sessions.pop_front();
         }
         Ok(())
     }
 
-    fn take_up(&mut self, info: &Arc<SessionInfo>) -> Result<()> {
-        if self.sessions.contains_key(&info.key) || self.finished.contains(&info.key) {
-            return Ok(());
-        }
-        // What is known now may be newer than what was known when this was queued.
-        let info = self.client.inner.directory.session(&info.key).unwrap_or_else(|| info.clone());
-        let topics = self.client.inner.admin.topics(Duration::ZERO)?;
+    /// The time from which on records are wanted, in milliseconds.
+    fn from_ms(&self) -> Option<i64> {
+        self.options.from_ns.map(|from_ns| i64::try_from(from_ns.div_ceil(1_000_000)).unwrap_or(i64::MAX))
+    }
+
+    fn begins_at_edge(&self, info: &SessionInfo) -> bool {
+        !info.ended && self.early.contains(&info.key) && self.options.live_start == LiveStart::LeadingEdge
+    }
+
+    fn take_up(&mut self, info: Arc<SessionInfo>, moment: &mut Moment) -> Result<()> {
         let was_live = !info.ended;
         let mut active = Active {
             reference: Arc::new(SessionRef {
@@ -423,14 +476,15 @@ impl Feed {
             warned: false,
             info: info.clone(),
         };
-        if was_live && self.early.contains(&info.key) && self.options.live_start == LiveStart::LeadingEdge {
+        if self.begins_at_edge(&info) {
             // Also of partitions that the group has not given us yet: the edge is now, not when it does.
-            for (place, _) in places(&self.client.layout(), &topics, &self.options, &info.data_source, Some(&info))? {
-                let (_, high) = self.client.inner.admin.watermarks(&place)?;
-                active.edges.insert(place, high);
+            for (place, _) in moment.places(&self.options, &info.data_source, Some(&info))? {
+                if let Some((_, high)) = moment.marks(&place) {
+                    active.edges.insert(place, high);
+                }
             }
         }
-        let starts = self.starts(&active, &topics)?;
+        let starts = self.starts(&active, moment)?;
         if let Err(error) = self.add(&mut active, starts) {
             // It is tried again from the start; nothing of this try may stay.
             self.give_back(active);
@@ -457,24 +511,31 @@ impl Feed {
         }
     }
 
-    /// Where to begin with each of a session's partitions that is not taken yet.
-    fn starts(&self, active: &Active, topics: &Topics) -> Result<Vec<Beginning>> {
-        let layout = self.client.layout();
+    /// A session's partitions that are there to be read and not taken yet.
+    fn not_taken(&self, active: &Active, moment: &mut Moment) -> Result<Vec<(TopicPartition, Arc<str>)>> {
+        let mut places = moment.places(&self.options, &active.info.data_source, Some(&active.info))?;
+        places.retain(|(place, _)| {
+            let ours = !self.grouped || self.slot(&place.topic, place.partition).is_some();
+            ours && !active.taken.contains(place)
+        });
+        Ok(places)
+    }
+
+    /// Where to begin with each of the partitions that are not taken yet.
+    fn starts(&self, active: &Active, moment: &mut Moment) -> Result<Vec<Beginning>> {
         let info = &active.info;
-        let admin = &self.client.inner.admin;
+        let places = self.not_taken(active, moment)?;
+        let unknown: Vec<TopicPartition> = places.iter().map(|(place, _)| place.clone()).collect();
+        moment.learn(&self.client.inner.admin, &unknown, self.from_ms())?;
         let mut starts = Vec::new();
-        for (place, stream) in places(&layout, topics, &self.options, &info.data_source, Some(info))? {
-            if active.taken.contains(&place) || (self.grouped && self.slot(&place.topic, place.partition).is_none()) {
-                continue;
-            }
-            let (low, high) = admin.watermarks(&place)?;
+        for (place, stream) in places {
+            let Some((low, high)) = moment.marks(&place) else { continue };
             let recorded = info.start_offsets.get(&(place.topic.clone(), place.partition)).copied();
             let mut start = recorded.unwrap_or(0);
             if let Some(edge) = active.edges.get(&place) {
                 start = *edge;
-            } else if let Some(from_ns) = self.options.from_ns {
-                let ms = i64::try_from(from_ns.div_ceil(1_000_000)).unwrap_or(i64::MAX);
-                start = start.max(admin.offset_at(&place, ms)?);
+            } else if self.options.from_ns.is_some() {
+                start = start.max(moment.offset_at(&place).unwrap_or(high));
             }
             if start < low && recorded.is_some() {
                 log::warn!(
@@ -494,38 +555,36 @@ impl Feed {
     }
 
     fn add(&mut self, active: &mut Active, starts: Vec<Beginning>) -> Result<()> {
+        let unread = starts.iter().filter(|begin| self.slot(&begin.place.topic, begin.place.partition).is_none());
+        let new: Vec<Start> = unread.map(|begin| Start { place: begin.place.clone(), offset: begin.start }).collect();
+        self.consumer.add(&new)?;
+        for Start { place, offset } in new {
+            self.open_slot(place, offset, None);
+        }
+        let mut back = Vec::new();
         for Beginning { place, stream, start, high } in starts {
-            let slot = match self.slot(&place.topic, place.partition) {
-                Some(slot) => {
-                    self.go_back(slot, start)?;
-                    slot
-                }
-                None => {
-                    self.consumer.add(&[Start { place: place.clone(), offset: start }])?;
-                    self.open_slot(place.clone(), start, None)
-                }
+            let Some(slot) = self.slot(&place.topic, place.partition) else { continue };
+            let Some(part) = self.parts.get_mut(slot) else { continue };
+            part.users += 1;
+            back.push((slot, start));
+            let next = start.max(part.resumed_at.unwrap_or(0));
+            // Told to stop at what is there now, nothing later is waited for.
+            let end = (active.ends_known || self.options.until_now).then(|| {
+                let key = (place.topic.clone(), place.partition);
+                active.info.end_offsets.get(&key).map_or(high, |end| (*end).min(high))
+            });
+            let origin = Origin {
+                session: active.reference.clone(),
+                stream: stream.clone(),
+                topic: place.topic.clone(),
+                partition: place.partition,
             };
-            if let Some(part) = self.parts.get_mut(slot) {
-                part.users += 1;
-                let next = start.max(part.resumed_at.unwrap_or(0));
-                // Told to stop at what is there now, nothing later is waited for.
-                let end = (active.ends_known || self.options.until_now).then(|| {
-                    let key = (place.topic.clone(), place.partition);
-                    active.info.end_offsets.get(&key).map_or(high, |end| (*end).min(high))
-                });
-                let origin = Origin {
-                    session: active.reference.clone(),
-                    stream: stream.clone(),
-                    topic: place.topic.clone(),
-                    partition: place.partition,
-                };
-                let origin = (Arc::new(origin), self.round);
-                active.places.insert(slot, Place { stream: stream.clone(), next, origin, captured: high, end });
-            }
+            let origin = (Arc::new(origin), self.round);
+            active.places.insert(slot, Place { stream: stream.clone(), next, origin, captured: high, end });
             active.streams.entry(stream).or_default();
             active.taken.insert(place);
         }
-        Ok(())
+        back.into_iter().try_for_each(|(slot, start)| self.go_back(slot, start))
     }
 
     /// Reads a partition again from an offset that has gone by.
@@ -590,15 +649,17 @@ impl Feed {
 
     /// Stops reading the partitions that only this session needed.
     fn give_back(&mut self, active: Active) {
+        let mut unused = Vec::new();
         for slot in active.places.into_keys() {
             let Some(part) = self.parts.get_mut(slot) else { continue };
             part.users -= 1;
             if part.users == 0 && !self.grouped {
-                if let Err(error) = self.consumer.remove(std::slice::from_ref(&part.place)) {
-                    log::warn!("{error}");
-                }
+                unused.push(part.place.clone());
                 self.close_slot(slot);
             }
+        }
+        if let Err(error) = self.consumer.remove(&unused) {
+            log::warn!("{error}");
         }
     }
 
@@ -652,18 +713,40 @@ impl Feed {
         if self.grouped {
             self.subscribe(&topics);
         }
+        self.look_for_places(&mut Moment::new(self.client.layout(), topics));
+    }
+
+    /// Takes up, for each session, the partitions that are not read yet.
+    fn look_for_places(&mut self, moment: &mut Moment) {
         let open = self.sessions.iter().filter(|(_, active)| !active.done);
         let keys: Vec<String> = open.map(|(key, _)| key.clone()).collect();
-        for key in keys {
-            self.add_new_places(&key, &topics);
+        if self.learn_for(&keys, moment) {
+            for key in keys {
+                self.add_new_places(&key, moment);
+            }
         }
+    }
+
+    /// Asks for all that is not known of these sessions' new partitions in one question; true when that succeeded.
+    fn learn_for(&self, keys: &[String], moment: &mut Moment) -> bool {
+        let mut wanted = Vec::new();
+        for active in keys.iter().filter_map(|key| self.sessions.get(key)) {
+            // An error is said when the session's turn comes.
+            let places = self.not_taken(active, moment).unwrap_or_default();
+            wanted.extend(places.into_iter().map(|(place, _)| place));
+        }
+        let outcome = moment.learn(&self.client.inner.admin, &wanted, self.from_ms());
+        if let Err(error) = &outcome {
+            log::warn!("new streams cannot be read yet: {error}");
+        }
+        outcome.is_ok()
     }
 
     /// Takes up the session's partitions that are not read yet; true when that succeeded. A stream that appears later is
     /// read from its beginning, also at the leading edge.
-    fn add_new_places(&mut self, key: &str, topics: &Topics) -> bool {
+    fn add_new_places(&mut self, key: &str, moment: &mut Moment) -> bool {
         let Some(mut active) = self.sessions.remove(key) else { return true };
-        let added = self.starts(&active, topics).and_then(|starts| self.add(&mut active, starts));
+        let added = self.starts(&active, moment).and_then(|starts| self.add(&mut active, starts));
         if let Err(error) = &added {
             log::warn!("new streams of session '{}' cannot be read yet: {error}", Printable(key));
         }
@@ -675,7 +758,8 @@ impl Feed {
 
     fn subscribe(&mut self, topics: &Topics) {
         let source = self.options.data_source.as_deref().unwrap_or_default();
-        let Ok(wanted) = places(&self.client.layout(), topics, &self.options, source, None) else { return };
+        let mut moment = Moment::new(self.client.layout(), topics.clone());
+        let Ok(wanted) = moment.places(&self.options, source, None) else { return };
         let mut names: Vec<String> = wanted.into_iter().map(|(place, _)| place.topic.to_string()).collect();
         names.sort();
         names.dedup();
@@ -692,10 +776,10 @@ impl Feed {
     /// Where the group left off in each partition, none where it has stored nothing.
     fn stored_starts(&self, assigned: &[TopicPartition]) -> Result<Vec<(Start, Option<i64>)>> {
         let stored = self.consumer.committed(assigned, self.client.timeout())?;
-        let admin = &self.client.inner.admin;
+        let marks = self.client.inner.admin.watermarks_of(assigned.iter().cloned())?;
         let mut starts = Vec::new();
         for (place, stored) in stored {
-            let (low, high) = admin.watermarks(&place)?;
+            let Some((low, high)) = marks.get(&place).copied() else { continue };
             let start = match stored {
                 Some(stored) => {
                     if stored < low || stored > high {
@@ -739,12 +823,7 @@ impl Feed {
         self.joined = true;
         self.take_up_missed(assigned);
         match self.client.inner.admin.topics(Duration::from_secs(1)) {
-            Ok(topics) => {
-                let keys: Vec<String> = self.sessions.keys().cloned().collect();
-                for key in keys {
-                    self.add_new_places(&key, &topics);
-                }
-            }
+            Ok(topics) => self.look_for_places(&mut Moment::new(self.client.layout(), topics)),
             // The next look for streams does it.
             Err(error) => log::warn!("{error}"),
         }
@@ -894,8 +973,8 @@ impl Feed {
         let counts = |active: &Active| silence || active.info.ended || self.options.until_now;
         let open = self.sessions.iter().filter(|(_, active)| !active.done && counts(active));
         let keys: Vec<String> = open.map(|(key, _)| key.clone()).collect();
+        self.learn_ends(&keys);
         for key in keys {
-            self.learn_ends(&key);
             if self.by_offsets(&key) {
                 self.finish(&key, Completion::EndOffsets);
             } else if self.by_silence(&key) {
@@ -945,43 +1024,48 @@ impl Feed {
         }
     }
 
-    /// After a session's end: where each of its partitions ends, streams that were never looked at included.
-    fn learn_ends(&mut self, key: &str) {
-        let Some(active) = self.sessions.get(key) else { return };
-        if !active.info.ended || active.ends_known || self.options.until_now || self.now < self.retry_at {
+    /// After the end of sessions: where each of their partitions ends, streams that were never looked at included.
+    fn learn_ends(&mut self, keys: &[String]) {
+        if self.options.until_now || self.now < self.retry_at {
             return;
         }
-        let was_live = active.was_live;
-        let admin = self.client.inner.admin.clone();
-        if was_live {
-            let Some(topics) = admin.glance(Duration::from_millis(1000)) else { return };
-            if !self.add_new_places(key, &topics) {
-                // Without its last streams it must not count as complete.
-                self.retry_at = self.now + LOOK_AGAIN;
-                return;
+        let unknown =
+            |key: &&String| self.sessions.get(*key).is_some_and(|active| active.info.ended && !active.ends_known);
+        let (live, historic): (Vec<String>, Vec<String>) = keys
+            .iter()
+            .filter(unknown)
+            .cloned()
+            .partition(|key| self.sessions.get(key).is_some_and(|active| active.was_live));
+        for key in &historic {
+            if let Some(active) = self.sessions.get_mut(key) {
+                learn_ends_from(active, &self.parts, |_, captured| Some(captured));
             }
         }
-        let Some(active) = self.sessions.get_mut(key) else { return };
-        let parts = &self.parts;
-        for (slot, place) in &mut active.places {
-            let Some(part) = parts.get(*slot) else { continue };
-            let recorded = active.info.end_offsets.get(&(part.place.topic.clone(), part.place.partition)).copied();
-            let high = if was_live {
-                match admin.watermarks(&part.place) {
-                    Ok((_, high)) => high,
-                    Err(error) => {
-                        log::warn!("the end of session '{}' is not known yet: {error}", Printable(key));
-                        self.retry_at = self.now + LOOK_AGAIN;
-                        return;
-                    }
-                }
-            } else {
-                place.captured
-            };
-            // Beyond the partition's end there is nothing to wait for.
-            place.end = Some(recorded.map_or(high, |end| end.min(high)));
+        if live.is_empty() {
+            return;
         }
-        active.ends_known = true;
+        let admin = self.client.inner.admin.clone();
+        let Some(topics) = admin.glance(Duration::from_millis(1000)) else { return };
+        let mut moment = Moment::new(self.client.layout(), topics);
+        let taken =
+            live.iter().filter_map(|key| self.sessions.get(key)).flat_map(|active| active.taken.iter().cloned());
+        let taken: Vec<TopicPartition> = taken.collect();
+        if let Err(error) = moment.learn(&admin, &taken, None) {
+            log::warn!("the ends of sessions are not known yet: {error}");
+            self.retry_at = self.now + LOOK_AGAIN;
+            return;
+        }
+        let mut all = self.learn_for(&live, &mut moment);
+        for key in live {
+            // Without its last streams it must not count as complete.
+            all &= self.add_new_places(&key, &mut moment)
+                && self.sessions.get_mut(&key).is_none_or(|active| {
+                    learn_ends_from(active, &self.parts, |place, _| moment.marks(place).map(|(_, high)| high))
+                });
+        }
+        if !all {
+            self.retry_at = self.now + LOOK_AGAIN;
+        }
     }
 
     /// Reports streams that are complete; true when all are.
@@ -1042,4 +1126,18 @@ impl Feed {
         }
         self.let_go(key);
     }
+}
+
+/// Sets where a session that has ended ends in each of its partitions, which end themselves where `high` says. True when
+/// that is known of all.
+fn learn_ends_from(active: &mut Active, parts: &[Part], high: impl Fn(&TopicPartition, i64) -> Option<i64>) -> bool {
+    for (slot, place) in &mut active.places {
+        let Some(part) = parts.get(*slot) else { continue };
+        let Some(high) = high(&part.place, place.captured) else { return false };
+        let recorded = active.info.end_offsets.get(&(part.place.topic.clone(), part.place.partition)).copied();
+        // Beyond the partition's end there is nothing to wait for.
+        place.end = Some(recorded.map_or(high, |end| end.min(high)));
+    }
+    active.ends_known = true;
+    true
 }

@@ -182,6 +182,8 @@ pub(crate) struct ReaderCore {
     pub(crate) counters: Counters,
     /// The consumer of a group, for storing offsets.
     pub(crate) group: Mutex<Option<Arc<Consumer>>>,
+    /// Those that a close must not wait for while they poll.
+    pub(crate) consumers: Mutex<Vec<Weak<Consumer>>>,
     handled: Mutex<HashMap<TopicPartition, Handled>>,
     /// How long a request to the group's coordinator may take.
     timeout: Duration,
@@ -226,6 +228,11 @@ impl ReaderCore {
     pub(crate) fn close(&self, deadline: Duration) {
         self.stop.store(true, Ordering::Release);
         self.queue.close();
+        for consumer in std::mem::take(&mut *self.consumers.lock()) {
+            if let Some(consumer) = consumer.upgrade() {
+                consumer.wake();
+            }
+        }
         let threads = std::mem::take(&mut *self.threads.lock());
         let end = after(deadline);
         let left = || end.saturating_duration_since(Instant::now()).max(Duration::from_millis(200));
@@ -278,6 +285,7 @@ impl Reader {
             stop: AtomicBool::new(false),
             counters: Counters::default(),
             group: Mutex::new(None),
+            consumers: Mutex::default(),
             handled: Mutex::default(),
             timeout: client.timeout(),
             threads: Mutex::default(),

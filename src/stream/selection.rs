@@ -9,11 +9,12 @@ use crate::kafka::admin::Topics;
 use crate::session::SessionInfo;
 use crate::topic::{Layout, LayoutKind, NamedStreamForm, Strategy};
 
-/// The partitions to read of a data source, or of one of its sessions, each with its stream's name. Streams that do not exist yet are left out: the
-/// caller asks again.
+/// The partitions to read of a data source, or of one of its sessions, each with its stream's name. `streams` are the named
+/// ones that it has; those that do not exist yet are left out: the caller asks again.
 pub(crate) fn places(
     layout: &Layout,
     topics: &Topics,
+    mut streams: Vec<String>,
     options: &ReadOptions,
     source: &str,
     info: Option<&SessionInfo>,
@@ -51,7 +52,6 @@ pub(crate) fn places(
     if wanted("") {
         all_of(&main, "");
     }
-    let mut streams = layout.streams_of(source, topics.keys().map(String::as_str));
     // A session's own offsets name its streams even where the layout's form cannot list them.
     let offsets = info.into_iter().flat_map(|info| info.start_offsets.keys().chain(info.end_offsets.keys()));
     for (topic, partition) in offsets {

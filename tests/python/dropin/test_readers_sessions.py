@@ -526,6 +526,23 @@ def test_the_metrics_count_what_was_read_and_delivered_by_stream(library: Lab) -
         assert f'stream_api_data_packets_{name}_total{{{labels}"S"}} 4' in text
 
 
+def test_messages_are_counted_by_session_if_the_configuration_says_so(broker: str, domain: str) -> None:
+    for wanted in (True, False):
+        with lab(broker, domain, enable_router_consume_metrics=wanted) as library:
+            keys = [library.ended("FP1", range(2)), library.ended("FP2", range(3), stream="S")]
+            services = [library.read(SOURCE, key)[0] for key in keys]
+            assert all(service.wait_for_completion(timeout_seconds=DEADLINE_S) for service in services)
+            text = library.library.metrics_text()
+            assert ("stream_api_router_" in text) is wanted
+            if not wanted:
+                continue
+            for service, key, stream, count in zip(services, keys, ("", "S"), (2, 3), strict=True):
+                labels = f'connection="{service.id}",data_source="{SOURCE}",stream="{stream}",session_key="{key}"'
+                assert f"stream_api_router_messages_received_total{{{labels}}} {count}\n" in text
+                size = sum(len(note(key, number)) for number in range(count))
+                assert f"stream_api_router_messages_received_bytes_total{{{labels}}} {size}\n" in text
+
+
 def _queued(library: Lab) -> float:
     lines = library.library.metrics_text().splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith("support_lib_queue_length{"))

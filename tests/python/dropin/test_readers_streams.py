@@ -98,6 +98,13 @@ def test_create_service_takes_a_source_and_a_key_or_a_configuration(library: Lab
     assert api.create_service(data_source="Car", session_key="key").success
     assert api.create_service_with_config(reading()).success
     assert api.create_service(reading()).success
+    assert api.create_service(config=reading()).success
+    both: list[dict[str, Any]] = [{"session_key": "key"}, {"data_source": "Car"}, {"data_source": reading()}]
+    for keywords in both:
+        with pytest.raises(TypeError):
+            api.create_service(config=reading(), **keywords)
+    with pytest.raises(TypeError, match="PacketReadingConfiguration"):
+        api.create_service(config="Car")
 
 
 # Where reading begins

@@ -26,15 +26,23 @@ class IPacketReaderServiceModuleApi(ABC):
     @overload
     def create_service(self, data_source: PacketReadingConfiguration) -> ServiceApiResult[IPacketReaderService]: ...
 
+    @overload
+    def create_service(self, *, config: PacketReadingConfiguration) -> ServiceApiResult[IPacketReaderService]: ...
+
     @abstractmethod
     def create_service(
-        self, data_source: str | PacketReadingConfiguration, session_key: str | None = None
+        self,
+        data_source: str | PacketReadingConfiguration | None = None,
+        session_key: str | None = None,
+        *,
+        config: PacketReadingConfiguration | None = None,
     ) -> ServiceApiResult[IPacketReaderService]:
         """A new reader, to be initialised and started.
 
         Args:
             data_source: Whose session; or a configuration, without a second argument.
             session_key: The session: read from its beginning, waited for if it does not exist yet.
+            config: A configuration by its name, alone.
 
         Returns:
             The reader, or a failure when the library is not started or an argument is empty (``SL-ARG-001``).

@@ -68,8 +68,8 @@ class StreamingApiConfiguration:
         kafka_broker_config_whitelist_file_path: JSON file that says which properties those files may set; without it
             ``kafka-broker-whitelist.json``.
         security: Credentials and certificates; may be set until the library is initialised.
-        enable_router_publish_metrics: Stored, not used: the metrics are always counted.
-        enable_router_consume_metrics: Stored, not used.
+        enable_router_publish_metrics: Stored, not used: what is written is always counted.
+        enable_router_consume_metrics: Whether readers count messages and bytes by session in the metrics, too.
     """
 
     broker_list: str = DEFAULT_BROKER

@@ -53,6 +53,7 @@ class Delivery:
         grace_s: How long after the first handler was registered giving out begins, in seconds.
         batch: How many packets and events are taken at once.
         bounded: Whether the reader's queue has a limit; without, a long queue is warned about.
+        by_session: Whether to count messages by session too, which takes a look at each one.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Delivery:
         grace_s: float,
         batch: int,
         bounded: bool,
+        by_session: bool = False,
     ) -> None:
         self._service = service
         self._reader = reader
@@ -97,6 +99,11 @@ class Delivery:
         """Packets taken from the reader, by stream."""
         self.delivered: Counter[str | None] = Counter()
         """Packets that handlers were called with, by stream."""
+        self._by_session = by_session
+        self.received: Counter[tuple[str, str]] = Counter()
+        """If counted by session: packets taken from the reader, by stream and session."""
+        self.received_bytes: Counter[tuple[str, str]] = Counter()
+        """And their sizes."""
 
     def interrupt(self) -> None:
         """Look around before the next packet: handlers have changed, or the dispatcher is to stop. From any thread."""
@@ -251,6 +258,12 @@ class Delivery:
             packets = Counter(map(_STREAM, items))
             packets.subtract(map(_STREAM, events))
         self.read.update(packets)
+        if self._by_session:
+            for item in items:
+                if isinstance(item, Packet):
+                    series = (item.stream, item.session_key)
+                    self.received[series] += 1
+                    self.received_bytes[series] += len(item.data)
         if self._handlers.calls:
             packets.subtract(item.stream for item in left if isinstance(item, Packet))
             self.delivered.update(packets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, cast, overload
 
 from ma_dataplatforms_streaming_support_library.contracts.packet_reading.i_packet_reader_service_module_api import (
     IPacketReaderServiceModuleApi,
@@ -34,24 +34,33 @@ class PacketReaderServiceModuleApi(ServiceModuleApi, IPacketReaderServiceModuleA
     @overload
     def create_service(self, data_source: PacketReadingConfiguration) -> ServiceApiResult[IPacketReaderService]: ...
 
+    @overload
+    def create_service(self, *, config: PacketReadingConfiguration) -> ServiceApiResult[IPacketReaderService]: ...
+
     def create_service(
-        self, data_source: str | PacketReadingConfiguration, session_key: str | None = None
+        self,
+        data_source: str | PacketReadingConfiguration | None = None,
+        session_key: str | None = None,
+        *,
+        config: PacketReadingConfiguration | None = None,
     ) -> ServiceApiResult[IPacketReaderService]:
         """A reader of one session, or of what a configuration selects.
 
         Args:
             data_source: Whose session; or a `PacketReadingConfiguration`, alone.
             session_key: The session. It is read from its beginning to its end; it need not exist yet.
+            config: A configuration by its name, alone.
 
         Raises:
             TypeError: Arguments of other types.
         """
-        if isinstance(data_source, PacketReadingConfiguration):
-            if session_key is not None:
+        if config is not None or isinstance(data_source, PacketReadingConfiguration):
+            if session_key is not None or None not in (config, data_source):
                 raise TypeError("create_service takes a data source and a session key, or a configuration alone")
-            return self.create_service_with_config(data_source)
-        if session_key is None:
-            raise TypeError("create_service takes a data source and a session key, or a configuration: no key given")
+            return self.create_service_with_config(cast("PacketReadingConfiguration", config or data_source))
+        if data_source is None or session_key is None:
+            missing = "data source" if data_source is None else "key"
+            raise TypeError(f"create_service takes a data source and a session key, or a configuration: no {missing}")
         return self.make(lambda library: _of_session(library, data_source, session_key))
 
     def create_service_with_config(self, config: PacketReadingConfiguration) -> ServiceApiResult[IPacketReaderService]:

@@ -63,6 +63,7 @@ class ReaderService(LibraryService):
         self._dispatcher: Dispatcher | None = None
         self._reader: Reader | None = None
         self._counts: tuple[Counter[str | None], Counter[str | None]] | None = None
+        self._received: tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]] | None = None
         self._stop_at = 0.0
         # No callback runs any more, and none will.
         self._delivered = threading.Event()
@@ -132,8 +133,10 @@ class ReaderService(LibraryService):
             grace_s=self._grace_s,
             batch=batch,
             bounded=self._buffer_length > 0,
+            by_session=self.configuration.enable_router_consume_metrics,
         )
         self._counts = (self._delivery.read, self._delivery.delivered)
+        self._received = (self._delivery.received, self._delivery.received_bytes)
         self._dispatcher = Dispatcher(f"telewire-{self.what}", self._pump, self.callback_errors)
         self._dispatcher.start()
 
@@ -198,9 +201,9 @@ class ReaderService(LibraryService):
     # Metrics
 
     def figures(self) -> Iterable[Figure]:
-        """Packets read and delivered by stream, and how many wait."""
+        """Packets read and delivered by stream, how many wait, and if asked for, messages by session."""
         yield from super().figures()
-        if self._counts is None:
+        if self._counts is None or self._received is None:
             return
         connection = (("connection", str(self.id)), ("data_source", self._data_source))
         reader = self._reader
@@ -212,6 +215,10 @@ class ReaderService(LibraryService):
                 if packets:
                     labels = connection + ((("stream", stream or ""),) if self.labels_streams else ())
                     yield Figure(f"stream_api_{self.counted_as}_packets_{name}_total", labels, packets)
+        for what, received in zip(("messages_received", "messages_received_bytes"), self._received, strict=True):
+            for (stream, key), value in dict(received).items():
+                labels = (*connection, ("stream", stream), ("session_key", key))
+                yield Figure(f"stream_api_router_{what}_total", labels, value)
 
 
 def _close_aside(reader: Reader) -> None:
