@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 import uuid
 import warnings
@@ -491,7 +493,6 @@ def test_a_block_is_a_pandas_frame_over_the_times(client: telewire.Client, sessi
 def test_a_missing_library_is_named_with_its_installation(
     client: telewire.Client, session: telewire.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sys
 
     block = arrow_block(client, session)
     for library, extra, call in [
@@ -509,3 +510,26 @@ def test_a_block_shows_itself_in_a_notebook(client: telewire.Client, session: te
     assert "<th>vCar:Chassis [km/h]</th>" in html
     assert "<td>1.5</td>" in html
     assert "<td>hard</td>" in html
+
+
+def test_arrow_capsules_need_no_pyarrow(client: telewire.Client, session: telewire.Session, domain: str) -> None:
+    pytest.importorskip("polars")
+    arrow_block(client, session)
+    program = f"""
+import sys
+sys.modules["pyarrow"] = None
+import polars, telewire
+with telewire.connect({client.brokers!r}, domain={domain!r}) as client:
+    (block,) = client.read({session.key!r}).blocks()
+    print(polars.DataFrame(block)["sTyre:Chassis"].to_list())
+    data = client.load({session.key!r})
+    print(polars.DataFrame(data).height)
+    with client.create_session("Copy") as copy:
+        copy.configure([telewire.Parameter(name) for name in block.parameters])
+        frame = polars.DataFrame(block)
+        copy.stream("S").write_synchro(block.parameters, timestamps_ns=frame["timestamp"], values=frame)
+    print(client.load(copy.key).samples)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["['hard', '', None]", "12", "12"]
