@@ -988,8 +988,8 @@ impl Feed {
     /// Counts the silence of each session. Only time counts in which a packet could have come: the broker answers, and
     /// whoever takes the packets has handled what came before.
     fn listen(&mut self) {
-        // A question to the broker may have taken long; what passed meanwhile is known of its end only.
-        let passed = self.now.duration_since(self.listened).min(LOOK_AGAIN);
+        // What passed while this thread asked the broker something, or got no processor, was not spent waiting for packets.
+        let passed = self.now.duration_since(self.listened).min(TICK * 2);
         self.listened = self.now;
         if !self.core.queue.is_idle() {
             return;

@@ -575,3 +575,35 @@ fn without_limits_everything_waits_to_be_taken() {
     assert_eq!(texts(read_all(&few)).len(), 6_000);
     assert_eq!(texts(read_all(&reader)).len(), 6_000);
 }
+
+#[test]
+fn many_partitions_asked_at_once_answer_as_each_does_alone() {
+    use telewire::kafka::{Admin, Settings, TopicPartition};
+    let client = connect(&domain());
+    let packets = client.writer().unwrap();
+    let layout = client.layout();
+    let streams: Vec<String> = (0..20).map(|i| format!("S{i}")).collect();
+    for (i, stream) in streams.iter().enumerate() {
+        for _ in 0..=i {
+            packets.write("CarA", stream, "k", &packet("k", "x", false)).unwrap();
+        }
+    }
+    packets.flush(DEADLINE).unwrap().complete(DEADLINE).unwrap();
+    let place = |stream: &String| TopicPartition::new(layout.place("CarA", stream).unwrap().topic, 0);
+    let places: Vec<TopicPartition> = streams.iter().map(place).collect();
+    let admin = Admin::new(&Settings { brokers: brokers(), ..Settings::default() }, DEADLINE).unwrap();
+    let twice = places.iter().chain(&places).cloned();
+    let marks = admin.watermarks_of(twice).unwrap();
+    assert_eq!(marks.len(), places.len());
+    for (i, place) in places.iter().enumerate() {
+        assert_eq!(marks[place], (0, i as i64 + 1));
+        assert_eq!(marks[place], admin.watermarks(place).unwrap());
+    }
+    assert!(admin.offsets_at(places.clone(), 0).unwrap().values().all(|offset| *offset == Some(0)));
+    let later = i64::MAX / 2;
+    assert!(admin.offsets_at(places.clone(), later).unwrap().values().all(Option::is_none));
+    assert!(admin.watermarks_of([]).unwrap().is_empty());
+    let missing = TopicPartition::new(format!("{}.deleted", client.layout().place("CarA", "").unwrap().topic), 0);
+    let error = admin.watermarks_of(places.into_iter().chain([missing])).unwrap_err();
+    assert!(error.to_string().contains(".deleted"), "{error}");
+}
