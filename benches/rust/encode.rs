@@ -51,8 +51,7 @@ impl Case {
         for table in self.values.chunks(self.width * ROWS) {
             columns.clear();
             columns.extend((0..self.width).map(|column| {
-                let (offset, stride) =
-                    if self.order == Order::C { (column, self.width) } else { (column * ROWS, 1) };
+                let (offset, stride) = if self.order == Order::C { (column, self.width) } else { (column * ROWS, 1) };
                 ColumnRef::valid(ValuesRef::F64(Strided::new(table, offset, stride, ROWS).unwrap()))
             }));
             each(&columns);

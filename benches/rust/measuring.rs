@@ -117,7 +117,10 @@ impl Report {
             let best = taken.iter().fold(f64::MAX, |a, &b| a.min(b));
             let best = samples as f64 / best / 1e6;
             let ratio = Spread::of(seconds[0].iter().zip(taken).map(|(ours, theirs)| theirs / ours).collect());
-            print!("  {:<34} {:>7.0} M samples/s ({:.0} to {:.0}), best {best:.0}", contestant.name, rate.median, rate.lower, rate.upper);
+            print!(
+                "  {:<34} {:>7.0} M samples/s ({:.0} to {:.0}), best {best:.0}",
+                contestant.name, rate.median, rate.lower, rate.upper
+            );
             if std::ptr::eq(taken, &seconds[0]) {
                 println!();
             } else {

@@ -64,7 +64,8 @@ pub(super) fn encode_periodic_content<'py>(
     values: &Bound<'py, PyAny>,
     status: Option<PyReadonlyArray2<'py, u8>>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    format.write(py, values, status, |out, format, columns| encode_periodic(out, format, start_ns, interval_ns, columns))
+    format
+        .write(py, values, status, |out, format, columns| encode_periodic(out, format, start_ns, interval_ns, columns))
 }
 
 /// The content of a packet of rows.

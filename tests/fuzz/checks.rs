@@ -93,7 +93,8 @@ pub(crate) fn written(data: &[u8]) {
     let doubles: Vec<f64> = values.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
     let ints: Vec<i32> = doubles.iter().map(|value| value.to_bits() as i32).collect();
     let bools: Vec<bool> = ints.iter().map(|value| value % 2 == 0).collect();
-    let texts: Vec<String> = ints.iter().map(|value| format!("{:.*}", (*value as usize) % 150, "°".repeat(150))).collect();
+    let texts: Vec<String> =
+        ints.iter().map(|value| format!("{:.*}", (*value as usize) % 150, "°".repeat(150))).collect();
     let statuses: Vec<u8> = values.to_vec();
     // In row order or in column order.
     let (offset, stride) = if step % 2 == 0 { (1, width) } else { (rows, 1) };

@@ -191,16 +191,21 @@ fn hostile_packets_take_memory_in_proportion_to_their_bytes() {
         (
             "many columns that claim a long one's length",
             PacketType::PeriodicData,
-            [field(4, &field(1, &empty(1).repeat(200))), field(4, &[0x0a, 0xff, 0xff, 0xff, 0x7f]).repeat(COUNT)].concat(),
+            [field(4, &field(1, &empty(1).repeat(200))), field(4, &[0x0a, 0xff, 0xff, 0xff, 0x7f]).repeat(COUNT)]
+                .concat(),
         ),
         ("names", PacketType::RowData, field(1, &field(2, &many(&empty(1))))),
-        ("a wide row, many empty ones", PacketType::RowData, [
-            timestamps.clone(),
-            field(3, &field(1, &many(&empty(1)))),
-            many(&empty(3)),
-        ].concat()),
+        (
+            "a wide row, many empty ones",
+            PacketType::RowData,
+            [timestamps.clone(), field(3, &field(1, &many(&empty(1)))), many(&empty(3))].concat(),
+        ),
         ("rows without samples", PacketType::RowData, [field(2, &vec![0; 8 * COUNT]), many(&empty(3))].concat()),
-        ("a wide row of texts", PacketType::RowData, [field(2, &[0; 8]), field(3, &field(4, &many(&empty(1))))].concat()),
+        (
+            "a wide row of texts",
+            PacketType::RowData,
+            [field(2, &[0; 8]), field(3, &field(4, &many(&empty(1))))].concat(),
+        ),
         ("intervals", PacketType::SynchroData, field(3, &[1; COUNT])),
         ("lists that replace each other", PacketType::PeriodicData, field(4, &many(&odd))),
         ("a length beyond the end", PacketType::PeriodicData, vec![0x22, 0xff, 0xff, 0xff, 0x7f, 0x0a]),

@@ -7,7 +7,8 @@ use prost::Message;
 use super::super::samples_for_tests::{Table, any_format, any_table, prost_column, prost_format, prost_rows};
 use super::super::wire::{put_bytes, put_varint};
 use super::super::{
-    Column, ColumnView, FormatRef, SampleFormat, Times, Timebase, Values, encode_periodic, encode_rows, encode_synchro, status,
+    Column, ColumnView, FormatRef, SampleFormat, Timebase, Times, Values, encode_periodic, encode_rows, encode_synchro,
+    status,
 };
 use super::*;
 use crate::proto::open_data as od;
@@ -331,10 +332,8 @@ fn periodic_packets_that_follow_each_other_are_one_range_of_time() {
     for (start, samples) in [(100, 3), (130, 100), (1130, 1), (1150, 2), (1170, 0)] {
         append_periodic(&mut block, &packet(start, samples)).unwrap();
     }
-    let ranges = [
-        TimeRange { start_ns: 100, interval_ns: 10, len: 104 },
-        TimeRange { start_ns: 1150, interval_ns: 10, len: 2 },
-    ];
+    let ranges =
+        [TimeRange { start_ns: 100, interval_ns: 10, len: 104 }, TimeRange { start_ns: 1150, interval_ns: 10, len: 2 }];
     assert_eq!(block.times(), Times::Ranges(&ranges));
     let expected = [vec![100.0; 3], vec![130.0; 100], vec![1130.0], vec![1150.0; 2]].concat();
     assert_eq!(doubles_of(&block, 0), expected);
