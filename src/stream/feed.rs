@@ -440,7 +440,7 @@ impl Feed {
                 places.filter(|place| edge || !self.grouped || self.slot(&place.topic, place.partition).is_some()),
             );
         }
-        moment.learn(&self.client.inner.admin, &wanted, self.from_ms())?;
+        moment.learn(&self.client.inner.admin, &wanted, self.earliest_ms())?;
         while let Some(info) = sessions.front() {
             let info = info.clone();
             self.take_up(info, moment)?;
@@ -450,7 +450,7 @@ impl Feed {
     }
 
     /// The time from which on records are wanted, in milliseconds.
-    fn from_ms(&self) -> Option<i64> {
+    fn earliest_ms(&self) -> Option<i64> {
         self.options.from_ns.map(|from_ns| i64::try_from(from_ns.div_ceil(1_000_000)).unwrap_or(i64::MAX))
     }
 
@@ -526,7 +526,7 @@ impl Feed {
         let info = &active.info;
         let places = self.not_taken(active, moment)?;
         let unknown: Vec<TopicPartition> = places.iter().map(|(place, _)| place.clone()).collect();
-        moment.learn(&self.client.inner.admin, &unknown, self.from_ms())?;
+        moment.learn(&self.client.inner.admin, &unknown, self.earliest_ms())?;
         let mut starts = Vec::new();
         for (place, stream) in places {
             let Some((low, high)) = moment.marks(&place) else { continue };
@@ -736,7 +736,7 @@ impl Feed {
             let places = self.not_taken(active, moment).unwrap_or_default();
             wanted.extend(places.into_iter().map(|(place, _)| place));
         }
-        let outcome = moment.learn(&self.client.inner.admin, &wanted, self.from_ms());
+        let outcome = moment.learn(&self.client.inner.admin, &wanted, self.earliest_ms());
         if let Err(error) = &outcome {
             log::warn!("new streams cannot be read yet: {error}");
         }
