@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,8 @@ from measuring import (
     DEADLINE_S,
     Series,
     Spread,
+    argument_parser,
+    consumed,
     delete_topics,
     kafka_address,
     machine,
@@ -161,20 +162,7 @@ class Bench:
 
     def read_confluent(self) -> None:
         """Read the topic without looking at it, from opening a consumer to its end."""
-        consumer = Consumer({"bootstrap.servers": self.address, "group.id": "bench", "enable.auto.commit": False})
-        try:
-            partition = TopicPartition(self.topic, 0, OFFSET_BEGINNING)
-            _, end = consumer.get_watermark_offsets(partition, DEADLINE_S)
-            consumer.assign([partition])
-            read = 0
-            while read < end:
-                # It waits until it has as many as were asked for, so the last call asks for the rest only.
-                found = consumer.consume(min(1000, end - read), DEADLINE_S)
-                assert found, f"{read} of {end} records, then nothing for {DEADLINE_S:g} s"
-                read += len(found)
-            assert read >= len(self.payload)
-        finally:
-            consumer.close()
+        assert sum(map(len, consumed(self.address, self.topic))) >= len(self.payload)
 
     def read_quixstreams(self) -> None:
         """Read a part of the topic into its rows, from opening a consumer on."""
@@ -207,15 +195,7 @@ class Bench:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--brokers", help="host:port of Apache Kafka (default: TELEWIRE_TEST_BROKERS)")
-    parser.add_argument("--rounds", type=int, default=15, help="measured rounds")
-    parser.add_argument("--packets", type=int, default=20_000, help="packets per round")
-    parser.add_argument("--samples", type=int, default=100, help="samples of each parameter in a packet")
-    parser.add_argument("--parameters", type=int, default=10, help="parameters in a packet")
-    parser.add_argument("--compression", default="zstd", choices=["none", "gzip", "snappy", "lz4", "zstd"])
-    parser.add_argument("--quick", action="store_true", help="few packets: to see that it runs, not to measure")
-    parser.add_argument("--json", type=Path, help="write all figures into this file")
+    parser = argument_parser(__doc__, packets=20_000, samples=100, parameters=10)
     given = parser.parse_args()
     if given.quick:
         given.packets = min(given.packets, 200)

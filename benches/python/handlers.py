@@ -24,6 +24,7 @@ from measuring import (
     DEADLINE_S,
     Series,
     Timing,
+    argument_parser,
     delete_topics,
     kafka_address,
     machine,
@@ -132,6 +133,7 @@ def peer(place: Place, _cleanup: ExitStack) -> Callable[[], Found]:
     """`consume(1000)`, from making the consumer to closing it."""
 
     def read() -> Found:
+        # Not by `consumed`: the threads whose time is asked for end with the consumer.
         consumer = Consumer({"bootstrap.servers": place.brokers, "group.id": "bench", "enable.auto.commit": False})
         try:
             partition = TopicPartition(place.topic, 0, OFFSET_BEGINNING)
@@ -243,15 +245,7 @@ def measure(
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--brokers", help="host:port of Apache Kafka (default: TELEWIRE_TEST_BROKERS)")
-    parser.add_argument("--rounds", type=int, default=15, help="measured rounds")
-    parser.add_argument("--packets", type=int, default=50_000, help="packets read in a round")
-    parser.add_argument("--samples", type=int, default=20, help="samples of each parameter in a packet")
-    parser.add_argument("--parameters", type=int, default=5, help="parameters in a packet")
-    parser.add_argument("--compression", default="zstd", choices=["none", "gzip", "snappy", "lz4", "zstd"])
-    parser.add_argument("--quick", action="store_true", help="few packets: to see that it runs, not to measure")
-    parser.add_argument("--json", type=Path, help="write all figures into this file")
+    parser = argument_parser(__doc__, packets=50_000, samples=20, parameters=5)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.quick:

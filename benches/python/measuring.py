@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import confluent_kafka
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from google import protobuf
@@ -152,3 +154,35 @@ def save(path: Path | None, figures: dict[str, Any]) -> None:
     """Write all figures as JSON, if a file was named."""
     if path is not None:
         path.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def argument_parser(description: str | None, *, packets: int, samples: int, parameters: int) -> argparse.ArgumentParser:
+    """What benches of packets of samples take at the command line, with a bench's own defaults."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--brokers", help="host:port of Apache Kafka (default: TELEWIRE_TEST_BROKERS)")
+    parser.add_argument("--rounds", type=int, default=15, help="measured rounds")
+    parser.add_argument("--packets", type=int, default=packets, help="packets per round")
+    parser.add_argument("--samples", type=int, default=samples, help="samples of each parameter in a packet")
+    parser.add_argument("--parameters", type=int, default=parameters, help="parameters in a packet")
+    parser.add_argument("--compression", default="zstd", choices=["none", "gzip", "snappy", "lz4", "zstd"])
+    parser.add_argument("--quick", action="store_true", help="few packets: to see that it runs, not to measure")
+    parser.add_argument("--json", type=Path, help="write all figures into this file")
+    return parser
+
+
+def consumed(brokers: str, topic: str) -> Iterator[list[Message]]:
+    """A topic's one partition by confluent-kafka's `consume(1000)`, from making the consumer to closing it."""
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": "bench", "enable.auto.commit": False})
+    try:
+        partition = TopicPartition(topic, 0, OFFSET_BEGINNING)
+        _, end = consumer.get_watermark_offsets(partition, DEADLINE_S)
+        consumer.assign([partition])
+        read = 0
+        while read < end:
+            # It waits until it has as many as were asked for, so the last call asks for the rest only.
+            found = consumer.consume(min(1000, end - read), DEADLINE_S)
+            assert found, f"{read} of {end} records, then nothing for {DEADLINE_S:g} s"
+            read += len(found)
+            yield found
+    finally:
+        consumer.close()

@@ -10,15 +10,16 @@ import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError, Message, Producer
 from confluent_kafka.admin import AdminClient
 from measuring import (
     DEADLINE_S,
     Series,
+    argument_parser,
+    consumed,
     delete_topics,
     kafka_address,
     machine,
@@ -149,22 +150,12 @@ class Bench:
 
     def read_confluent(self) -> None:
         """Read the topic from opening a consumer to its end."""
-        consumer = Consumer({"bootstrap.servers": self.address, "group.id": "bench", "enable.auto.commit": False})
-        try:
-            partition = TopicPartition(self.topic, 0, OFFSET_BEGINNING)
-            _, end = consumer.get_watermark_offsets(partition, DEADLINE_S)
-            consumer.assign([partition])
-            read, size = 0, 0
-            while read < end:
-                # It waits until it has as many as were asked for, so the last call asks for the rest only.
-                found = consumer.consume(min(1000, end - read), DEADLINE_S)
-                assert found, f"{read} of {end} records, then nothing for {DEADLINE_S:g} s"
-                for message in found:
-                    read += 1
-                    size += len(message.value() or b"")
-            self.check(read, size)
-        finally:
-            consumer.close()
+        read, size = 0, 0
+        for messages in consumed(self.address, self.topic):
+            for message in messages:
+                read += 1
+                size += len(message.value() or b"")
+        self.check(read, size)
 
     def check(self, read: int, size: int) -> None:
         """Both read the same: the packets, and beside them what announces the session and its end."""
@@ -178,15 +169,7 @@ class Bench:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--brokers", help="host:port of Apache Kafka (default: TELEWIRE_TEST_BROKERS)")
-    parser.add_argument("--rounds", type=int, default=15, help="measured rounds")
-    parser.add_argument("--packets", type=int, default=20_000, help="packets per round")
-    parser.add_argument("--samples", type=int, default=20, help="samples of each parameter in a packet")
-    parser.add_argument("--parameters", type=int, default=5, help="parameters in a packet")
-    parser.add_argument("--compression", default="zstd", choices=["none", "gzip", "snappy", "lz4", "zstd"])
-    parser.add_argument("--quick", action="store_true", help="few packets: to see that it runs, not to measure")
-    parser.add_argument("--json", type=Path, help="write all figures into this file")
+    parser = argument_parser(__doc__, packets=20_000, samples=20, parameters=5)
     given = parser.parse_args()
     if given.quick:
         given.packets = min(given.packets, 500)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
+
+from telewire.watch import Watch
 
 if TYPE_CHECKING:
     from telewire import _core
@@ -62,7 +63,7 @@ class FormatChange:
         return len(self.format.ids) == 1
 
 
-class FormatWatch:
+class FormatWatch(Watch[FormatChange]):
     """An iterator of the data formats that become known from now on, whoever defines them. It ends when it is closed.
 
     Each list of parameters and each event comes once, and once more for every further number that somebody gives it.
@@ -75,6 +76,7 @@ class FormatWatch:
     """
 
     def __init__(self, core: _core.FormatWatch) -> None:
+        super().__init__(core)
         self._core = core
 
     def next(self, timeout_s: float | None = None) -> FormatChange | None:
@@ -91,29 +93,3 @@ class FormatWatch:
             return None
         data_source, format, format_id = found
         return FormatChange(data_source, DataFormat.of(format), format_id)
-
-    def __iter__(self) -> Iterator[FormatChange]:
-        return self
-
-    def __next__(self) -> FormatChange:
-        change = self.next()
-        if change is None:
-            raise StopIteration
-        return change
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._core.closed
-
-    def close(self) -> None:
-        """Stop watching; a waiting iteration ends. May be called again, and from any thread."""
-        self._core.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, Self
+
+from telewire.watch import Watch
 
 if TYPE_CHECKING:
     from telewire import _core
@@ -148,7 +150,7 @@ class SessionChange:
     associate_session: SessionInfo | None = None
 
 
-class SessionWatch:
+class SessionWatch(Watch[SessionChange]):
     """An iterator of what happens to sessions from now on, whoever causes it. It ends when it is closed.
 
     Example:
@@ -158,6 +160,7 @@ class SessionWatch:
     """
 
     def __init__(self, core: _core.SessionWatch) -> None:
+        super().__init__(core)
         self._core = core
 
     def next(self, timeout_s: float | None = None) -> SessionChange | None:
@@ -176,29 +179,3 @@ class SessionWatch:
         if associate is None:
             return SessionChange(kind, SessionInfo.of(info))
         return SessionChange(kind, SessionInfo.of(info), associate.key, SessionInfo.of(associate))
-
-    def __iter__(self) -> Iterator[SessionChange]:
-        return self
-
-    def __next__(self) -> SessionChange:
-        change = self.next()
-        if change is None:
-            raise StopIteration
-        return change
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._core.closed
-
-    def close(self) -> None:
-        """Stop watching; a waiting iteration ends. May be called again, and from any thread."""
-        self._core.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
