@@ -52,5 +52,7 @@ def contents(file_name: str, module: str) -> MappingProxyType[str, Any]:
 
 
 # Also for programs that never import that module: pickle finds the class of a duration by this name, errors call it so.
-for _file in ("any", "duration", "timestamp"):
-    contents(f"google/protobuf/{_file}.proto", "telewire.protos.well_known")
+# Held here, because the runtime forgets a class that nobody holds, and makes another one when a field needs it.
+_WELL_KNOWN = tuple(
+    contents(f"google/protobuf/{name}.proto", "telewire.protos.well_known") for name in ("any", "duration", "timestamp")
+)
