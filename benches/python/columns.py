@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
@@ -23,19 +22,18 @@ from measuring import (
     DEADLINE_S,
     Series,
     Spread,
+    add_row,
     argument_parser,
+    compare,
     consumed,
     delete_topics,
     kafka_address,
     machine,
     new_topic,
-    paired,
-    paired_cpu,
-    save,
+    show,
     timed,
 )
 from rich.console import Console
-from rich.table import Table
 from throughput import PRODUCER
 
 import telewire
@@ -204,62 +202,26 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = arguments()
-    console = Console(width=110)
     facts = machine()
     bench = Bench(kafka_address(options.brokers), options)
-    try:
-        # The first rounds warm both clients and the broker's compiler up.
-        warm_up = 0 if options.quick else 2
-        for number in range(warm_up + options.rounds):
-            bench.round(number, counts=number >= warm_up)
-    finally:
-        bench.close()
-    figures: dict[str, Any] = {
-        "bench": "columns",
-        "rounds": options.rounds,
-        "compression": options.compression,
-        "machine": facts,
-        "series": {name: series.facts() for name, series in bench.series.items()},
-        "ratios": {},
-    }
-    table = Table(title=f"{len(bench.payload)} packets of {len(bench.payload[0])} B, {options.rounds} rounds")
-    for heading in ("", "client", "samples/s", "MB/s", "CPU µs/packet", "of the ceiling", "part of its CPU"):
-        table.add_column(heading, justify="left" if heading in ("", "client") else "right")
-    for what in ("write", "read"):
-        ours, theirs = bench.series[f"{what}/telewire"], bench.series[f"{what}/confluent-kafka"]
-        speed, cpu = paired(ours, theirs), paired_cpu(ours, theirs)
-        figures["ratios"][what] = {"speed": asdict(speed), "cpu": asdict(cpu)}
-        for client, series, ratios in (
-            ("telewire, arrays", ours, (str(speed), str(cpu))),
-            ("confluent-kafka, bytes", theirs, ("", "")),
-        ):
-            rates = series.facts()
-            table.add_row(
-                what,
-                client,
-                f"{rates['packets_per_s'] * options.samples * options.parameters:,.0f}",
-                f"{rates['megabytes_per_s']:,.1f}",
-                f"{rates['cpu_us_per_packet']:.2f}",
-                *ratios,
-            )
+    per_packet = options.samples * options.parameters
+    figures, table = compare(
+        "columns",
+        bench,
+        options,
+        facts,
+        clients=("telewire, arrays", "confluent-kafka, bytes"),
+        counted="samples/s",
+        per_packet=per_packet,
+        ratio="of the ceiling",
+    )
     if QUIXSTREAMS:
         ours, peer = bench.series["read/telewire"], bench.series["read/quixstreams"]
         share = ours.packets / peer.packets
         times = Spread.of([b.wall_s * share / a.wall_s for a, b in zip(ours.rounds, peer.rounds, strict=True)])
         figures["ratios"]["read, quixstreams"] = {"speed": asdict(times)}
-        rates = peer.facts()
-        table.add_row(
-            "read",
-            f"quixstreams {version('quixstreams')}",
-            f"{rates['packets_per_s'] * options.samples * options.parameters:,.0f}",
-            f"{rates['megabytes_per_s']:,.1f}",
-            f"{rates['cpu_us_per_packet']:.2f}",
-            f"telewire {times} x",
-        )
-    console.print(table)
-    console.print("Medians of paired ratios, in brackets their quartiles; CPU of this process, not of the broker.")
-    console.print(facts)
-    save(options.json, figures)
+        add_row(table, "read", f"quixstreams {version('quixstreams')}", peer, per_packet, f"telewire {times} x")
+    show(Console(width=110), table, figures, options.json)
     return 0
 
 

@@ -14,13 +14,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import confluent_kafka
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from google import protobuf
+from rich.console import Console
+from rich.table import Table
 
 import telewire
 
@@ -186,3 +188,90 @@ def consumed(brokers: str, topic: str) -> Iterator[list[Message]]:
             yield found
     finally:
         consumer.close()
+
+
+class Interleaved(Protocol):
+    """A bench that runs both sides in each round."""
+
+    payload: list[bytes]
+    series: dict[str, Series]
+
+    def round(self, number: int, counts: bool) -> None:
+        """One round; the first ones do not count."""
+
+    def close(self) -> None:
+        """Let go of the cluster."""
+
+
+def compare(
+    name: str,
+    bench: Interleaved,
+    options: argparse.Namespace,
+    facts: dict[str, Any],
+    *,
+    clients: tuple[str, str] = ("telewire", "confluent-kafka"),
+    counted: str = "packets/s",
+    per_packet: int = 1,
+    ratio: str = "times as fast",
+) -> tuple[dict[str, Any], Table]:
+    """Run all rounds of a bench that writes and reads, and set telewire beside confluent-kafka.
+
+    Args:
+        name: The bench's name, for the figures.
+        bench: Has the series ``write/telewire``, ``write/confluent-kafka`` and the same for ``read``.
+        options: What `argument_parser` gave.
+        facts: What `machine` said before anything was done.
+        clients: What the two sides are called.
+        counted: Heading of the rate.
+        per_packet: How many of what is counted a packet holds.
+        ratio: Heading of the ratio of the rates.
+
+    Returns:
+        The figures to save, and the table to show.
+    """
+    try:
+        # The first rounds warm both clients and the broker's compiler up.
+        warm_up = 0 if options.quick else 2
+        for number in range(warm_up + options.rounds):
+            bench.round(number, number >= warm_up)
+    finally:
+        bench.close()
+    figures: dict[str, Any] = {
+        "bench": name,
+        "rounds": options.rounds,
+        "compression": options.compression,
+        "machine": facts,
+        "series": {name: series.facts() for name, series in bench.series.items()},
+        "ratios": {},
+    }
+    table = Table(title=f"{len(bench.payload)} packets of {len(bench.payload[0])} B, {options.rounds} rounds")
+    for heading in ("", "client", counted, "MB/s", "CPU µs/packet", ratio, "part of its CPU"):
+        table.add_column(heading, justify="left" if heading in ("", "client") else "right")
+    for what in ("write", "read"):
+        ours, theirs = bench.series[f"{what}/telewire"], bench.series[f"{what}/confluent-kafka"]
+        speed, cpu = paired(ours, theirs), paired_cpu(ours, theirs)
+        figures["ratios"][what] = {"speed": asdict(speed), "cpu": asdict(cpu)}
+        add_row(table, what, clients[0], ours, per_packet, str(speed), str(cpu))
+        add_row(table, what, clients[1], theirs, per_packet, "", "")
+    return figures, table
+
+
+def add_row(table: Table, what: str, client: str, series: Series, per_packet: int, *ratios: str) -> None:
+    """One side of a comparison."""
+    rates = series.facts()
+    table.add_row(
+        what,
+        client,
+        f"{rates['packets_per_s'] * per_packet:,.0f}",
+        f"{rates['megabytes_per_s']:,.1f}",
+        f"{rates['cpu_us_per_packet']:.2f}",
+        *ratios,
+    )
+
+
+def show(console: Console, table: Table, figures: dict[str, Any], file: Path | None) -> None:
+    """Print the table and on what it ran, and write the figures."""
+    console.print(table)
+    console.print("Medians of paired ratios, in brackets their quartiles; CPU of this process, not of the broker.")
+    console.print(figures["machine"])
+    save(file, figures)

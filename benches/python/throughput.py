@@ -9,8 +9,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 from confluent_kafka import KafkaError, Message, Producer
@@ -19,18 +17,16 @@ from measuring import (
     DEADLINE_S,
     Series,
     argument_parser,
+    compare,
     consumed,
     delete_topics,
     kafka_address,
     machine,
     new_topic,
-    paired,
-    paired_cpu,
-    save,
+    show,
     timed,
 )
 from rich.console import Console
-from rich.table import Table
 
 import telewire
 from telewire.protos import open_data_pb2 as od
@@ -178,50 +174,9 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = arguments()
-    console = Console(width=110)
     facts = machine()
-    bench = Bench(kafka_address(options.brokers), options)
-    try:
-        # The first rounds warm both clients and the broker's compiler up.
-        warm_up = 0 if options.quick else 2
-        for number in range(warm_up + options.rounds):
-            bench.round(number, counts=number >= warm_up)
-    finally:
-        bench.close()
-    figures: dict[str, Any] = {
-        "bench": "throughput",
-        "rounds": options.rounds,
-        "compression": options.compression,
-        "machine": facts,
-        "series": {name: series.facts() for name, series in bench.series.items()},
-        "ratios": {},
-    }
-    table = Table(
-        title=f"{bench.series['read/telewire'].packets} packets of {len(bench.payload[0])} B, {options.rounds} rounds"
-    )
-    for heading in ("", "client", "packets/s", "MB/s", "CPU µs/packet", "times as fast", "part of its CPU"):
-        table.add_column(heading, justify="left" if heading in ("", "client") else "right")
-    for what in ("write", "read"):
-        ours, theirs = bench.series[f"{what}/telewire"], bench.series[f"{what}/confluent-kafka"]
-        speed, cpu = paired(ours, theirs), paired_cpu(ours, theirs)
-        figures["ratios"][what] = {"speed": asdict(speed), "cpu": asdict(cpu)}
-        for client, series, ratios in (
-            ("telewire", ours, (str(speed), str(cpu))),
-            ("confluent-kafka", theirs, ("", "")),
-        ):
-            rates = series.facts()
-            table.add_row(
-                what,
-                client,
-                f"{rates['packets_per_s']:,.0f}",
-                f"{rates['megabytes_per_s']:,.1f}",
-                f"{rates['cpu_us_per_packet']:.2f}",
-                *ratios,
-            )
-    console.print(table)
-    console.print("Medians of paired ratios, in brackets their quartiles; CPU of this process, not of the broker.")
-    console.print(facts)
-    save(options.json, figures)
+    figures, table = compare("throughput", Bench(kafka_address(options.brokers), options), options, facts)
+    show(Console(width=110), table, figures, options.json)
     return 0
 
 
