@@ -217,8 +217,9 @@ class Reader:
         Returns:
             Up to `size` packets and events, an empty list after `timeout_s` seconds without any, None at the end.
         """
-        if rest := list(self._batch):
-            return list(rest)
+        rest: list[_core.Packet | ReaderEvent] = list(self._batch)
+        if rest:
+            return rest
         batch = self._core.next_batch(size, timeout_s, events=True)
         if batch is None:
             return None
@@ -231,8 +232,8 @@ class Reader:
     def events(self) -> Iterator[_core.Packet | ReaderEvent]:
         """Everything in its order: packets, and what happens to sessions and streams between them."""
         yield from self._batch
-        while (batch := self._core.next_batch(_BATCH, None, events=True)) is not None:
-            for item in batch:
+        while (items := self.fetch_items()) is not None:
+            for item in items:
                 if isinstance(item, _core.Packet):
                     if self._raises and item.error is not None:
                         raise undecodable(item)
@@ -240,7 +241,7 @@ class Reader:
                     if self._grouped:
                         self._core.store(item)
                 else:
-                    yield event_of(item)
+                    yield item
 
     @overload
     def blocks(
