@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | ground | [`error`], [`time`], [`interrupt`] | one error enum; nanoseconds; waits that can be called off |
 //! | first | [`proto`], [`packet`], [`topic`] | the wire: messages, one packet without I/O, names of topics |
-//! | second | [`session`], [`format`](mod@format) | state as pure folds over records: no threads, no clock, no Kafka |
+//! | second | [`session`], [`format`](mod@format), [`pipeline`] | state as pure folds: no threads, no clock, no Kafka |
 //! | third | `kafka`, `embedded` | the only rooms that talk to a broker, and a broker of our own |
 //! | fourth | `stream` | what users hold: client, writers, readers, live directories |
 //! | roof | `python` | bindings, and nothing else |
@@ -22,6 +22,7 @@ pub mod proto;
 pub mod topic;
 
 pub mod format;
+pub mod pipeline;
 pub mod session;
 
 #[cfg(feature = "kafka")]
