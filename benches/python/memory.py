@@ -1,15 +1,14 @@
 """How much memory a reader takes: a session 20 times as large as its buffer, and a live session for minutes.
 
 Each reader is a process of its own whose resident memory is looked at while it reads, fast and so slowly that its
-buffer is always full. The figures are how far the memory moves once a quarter was read (live: after the first minute, at
-most a tenth of the time), and how much more it is than before reading, as parts of the buffer. Linux, which tells a
+buffer is always full. The figures are how far the memory moves once a quarter was read (live: after the first minute,
+at most a tenth of the time), and how much more it is than before reading, as parts of the buffer. Linux, which tells a
 process's memory. See benches/README.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -17,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -36,7 +35,7 @@ INTERVAL_NS: Final = 10**7
 TIMES_LARGER: Final = 20
 SLOW_S: Final = 20.0
 LIVE_SAMPLES_PER_S: Final = 200_000
-LOOK_S: Final = 0.02
+LOOK_S: Final = 0.005
 READERS: Final = ("blocks", "blocks, slow", "packets, slow")
 
 
@@ -80,9 +79,9 @@ class Looks:
             done.set()
             watcher.join()
 
-    def facts(self, begin: float) -> dict[str, Any]:
-        """What was found once the work had come so far."""
-        counted = [size for progress, size in self.found if progress >= begin] or [resident()]
+    def facts(self, begin: float, end: float = 1.0) -> dict[str, Any]:
+        """What was found between these two points of the work."""
+        counted = [size for progress, size in self.found if begin <= progress <= end] or [resident()]
         middle = statistics.median(counted)
         return {
             "before": self.before,
@@ -107,14 +106,15 @@ def read(place: Place, how: str, budget: int, slow_s: float) -> dict[str, Any]:
                 # A sample of doubles has 13 bytes on the wire.
                 steps = (13 * block.values.size for block in reader.blocks())
             else:
-                steps = (sum(len(packet.data) for packet in batch) for batch in reader.batches())
+                steps = (sum(len(packet.data) for packet in batch) for batch in reader.batches(100))
             for step in steps:
                 size += step
                 looks.progress = size / place.bytes
                 if pause_s:
                     time.sleep(pause_s * step)
         assert size >= 0.95 * place.bytes, f"{size} of {place.bytes} bytes"
-        return looks.facts(0.25)
+        # Near the end nothing more is fetched, and the buffer empties.
+        return looks.facts(0.25, 0.85)
 
 
 def follow(place: Place, seconds: float) -> dict[str, Any]:
@@ -213,7 +213,7 @@ def live(client: telewire.Client, place: Place, options: argparse.Namespace) -> 
 
 def arguments() -> argparse.Namespace:
     parser = argument_parser(__doc__, packets=0, samples=100, parameters=10)
-    parser.add_argument("--budget", type=int, default=16, help="the reader's buffer_bytes, in MB")
+    parser.add_argument("--budget", type=int, default=64, help="the reader's buffer_bytes, in MB")
     parser.add_argument("--live", type=float, default=0.0, help="follow a live session for so many seconds instead")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()

@@ -19,8 +19,9 @@ use crate::error::{Error, Result};
 use crate::packet::{Appended, ColumnBlock, Decoder, Head, PacketFormat, PacketType, TextsRef, Wanted};
 use crate::session::Pattern;
 
-/// Items fetched at once.
+/// Items fetched at once, at most and at first.
 const BATCH: usize = 2048;
+const FIRST_BATCH: usize = 64;
 /// Inline formats that are remembered at most; registered ones are as many as somebody has defined.
 const MOST_INLINE: usize = 1024;
 /// Blocks that are filled at once at most; what makes more is no telemetry, and each costs memory.
@@ -130,6 +131,9 @@ impl std::fmt::Debug for Blocks {
 struct State {
     /// Fetched and not looked at yet.
     items: VecDeque<Item>,
+    /// How many to fetch at once: about what a batch takes, by the sizes seen last. What is fetched no longer counts as
+    /// waiting in the reader's queue.
+    fetch: usize,
     /// A batch has begun; its pieces are handed out together.
     begun: bool,
     /// Bytes of the batch so far, and where it ends: many large packets do not become blocks all at once.
@@ -159,9 +163,11 @@ impl Blocks {
             options.parameters.as_ref().map(|entries| entries.iter().map(|entry| Pattern::new(entry)).collect());
         let state = State {
             items: VecDeque::new(),
+            fetch: FIRST_BATCH,
             begun: false,
             taken: 0,
-            most: options.most_bytes.max(1).saturating_mul(2),
+            // The queue is three quarters of the buffer; what becomes blocks at once is an eighth at most.
+            most: options.most_bytes.max(1).saturating_mul(2).min(reader.queue_bytes() / 6).max(1),
             formats: Formats::new(wanted.transpose()?),
             assembler: Assembler::new(options, grouped),
             stores: VecDeque::new(),
@@ -191,7 +197,7 @@ impl Blocks {
         let state = &mut *guard;
         if !state.begun {
             if state.items.is_empty() {
-                match self.reader.next_batch(BATCH, timeout)? {
+                match self.reader.next_batch(state.fetch, timeout)? {
                     Batch::Items(items) => state.items.extend(items),
                     Batch::Empty => return Ok(Step::Empty),
                     Batch::End => return Ok(Step::End),
@@ -200,16 +206,21 @@ impl Blocks {
             (state.begun, state.taken) = (true, 0);
             state.formats.refused.clear();
         }
+        let (taken_before, mut looked_at) = (state.taken, 0);
         while state.taken < state.most
             && let Some(item) = state.items.pop_front()
         {
             state.taken += item.size();
+            looked_at += 1;
             if let Some((item, unknown)) = state.assembler.take(item, &mut state.formats, &self.client) {
                 state.items.push_front(item);
                 return Ok(Step::Unknown(unknown));
             }
         }
         state.begun = false;
+        if let Some(size) = (state.taken - taken_before).checked_div(looked_at).filter(|size| *size > 0) {
+            state.fetch = (state.most / size).clamp(1, BATCH);
+        }
         let (pieces, stores) = state.assembler.finish();
         state.stores.extend(stores);
         if self.grouped {
