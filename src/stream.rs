@@ -8,6 +8,7 @@ mod blocks;
 mod client;
 mod directory;
 mod feed;
+mod formats;
 mod layout_search;
 mod moment;
 mod options;
@@ -18,8 +19,9 @@ mod session_writer;
 mod watch;
 mod writer;
 
-pub use blocks::{Block, BlockCounts, BlockOptions, Blocks, Piece, Step, UnknownFormat};
+pub use blocks::{Block, BlockCounts, BlockOptions, Blocks, Piece, Step};
 pub use client::{Client, FormatNews, FormatWatch, SessionWatch};
+pub use formats::UnknownFormat;
 pub use options::{ClientOptions, Inactivity, LayoutChoice, LiveStart, OnOutage, ReadOptions, Reading};
 pub use queue::Batch;
 pub use reader::{Completion, Item, Origin, Packet, ReadCounts, Reader, SessionRef, StreamRef};
