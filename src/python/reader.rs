@@ -185,6 +185,20 @@ impl Reader {
         Blocks::new(this.py(), this, core, reader.formats.clone(), &options)
     }
 
+    /// Keeps the streams of each session together in time, or lets each run as it comes.
+    fn align(&self, py: Python<'_>, on: bool) -> PyResult<()> {
+        let reader = self.reader.get(py)?;
+        boundary::quick(py, "align", || {
+            reader.set_aligned(on);
+            Ok(())
+        })
+    }
+
+    #[getter]
+    fn aligned(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.reader.get(py)?.is_aligned())
+    }
+
     /// This packet was handled: the group goes on behind it.
     fn store(&self, py: Python<'_>, packet: &Bound<'_, Packet>) -> PyResult<()> {
         let reader = self.reader.get(py)?;
