@@ -3,6 +3,8 @@
 //! Pure machines of event time: no threads, no clock, no Kafka. Columns in, columns out; the same samples give the same
 //! output however they were packed.
 
+mod align;
 mod slide;
 
+pub use align::Aligner;
 pub use slide::{Other, OtherKind, Slide, SlideBuilder, SlideColumn, SlideValues, Value};

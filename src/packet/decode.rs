@@ -10,11 +10,14 @@
 //! stepped over by their length.
 
 mod doubles;
+mod latest;
 mod list;
 mod rows;
 
 use std::fmt;
 use std::ops::Range;
+
+pub use latest::latest_ns;
 
 use super::block::{ColumnBlock, FormatBuffer, FormatCase, PacketFormat, TimeRange, ValueType};
 use super::columns::{Samples, status};
