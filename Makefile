@@ -22,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kafka build lint docs bench bench-codec fuzz clean requirements test-rust test-peers test-python preflight peers
+.PHONY: help demo test kafka build lint docs bench bench-codec bench-pipeline fuzz clean requirements test-rust test-peers test-python preflight peers
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,7 +60,7 @@ lint: $(BIN)/ready ## Formats, lints, types, floors, licences
 docs: $(BIN)/ready ## Build the documentation into site/; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: build bench-codec ## Figures: the codec, telewire beside confluent-kafka, the embedded broker beside Apache Kafka
+bench: build bench-codec bench-pipeline ## Figures: the codec, merging, telewire beside confluent-kafka, the embedded broker beside Apache Kafka
 	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/throughput.py
 	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/columns.py
 	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/handlers.py
@@ -71,6 +71,9 @@ bench-codec: build peers ## Figures of the codec alone: beside the limit loops (
 	cargo bench --locked --no-default-features --bench decode
 	cargo bench --locked --no-default-features --bench encode
 	@$(PEERS)/bin/python benches/python/codec.py
+
+bench-pipeline: ## Figures of merging packets into slides: no Kafka, no Python
+	cargo bench --locked --no-default-features --bench merge
 
 FUZZ_SECONDS ?= 600
 FUZZED := envelope periodic rows synchro written
