@@ -48,6 +48,12 @@ class Definitions:
                 self._seen.add(content)
                 self._unread.append(content)
 
+    def known(self, identifier: str) -> Parameter | None:
+        """What the configurations that have come by say of a parameter; nothing is looked up."""
+        if self._unread:
+            self._open()
+        return self._parameters.get(identifier)
+
     def get(self, identifier: str) -> Parameter | None:
         """What is known of a parameter, or None."""
         self._open()
