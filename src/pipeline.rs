@@ -3,6 +3,18 @@
 //! Pure machines of event time: no threads, no clock, no Kafka. Columns in, columns out; the same samples give the same
 //! output however they were packed.
 
+mod cells;
+mod eligible;
+mod grid;
+mod points;
+mod resample;
+mod schedule;
 mod slide;
 
+#[cfg(test)]
+mod resample_tests;
+
+pub use grid::{Boundaries, Grid};
+pub use points::{Point, PointBatches, PointColumn, PointTable};
+pub use resample::{Aggregate, Columns, Gaps, GridTable, ResampleOptions, Resampler, Samples, resample};
 pub use slide::{Other, OtherKind, Slide, SlideBuilder, SlideColumn, SlideValues, Value};

@@ -30,6 +30,24 @@ pub enum SlideValues<'a> {
     Mixed(&'a [Value]),
 }
 
+impl SlideValues<'_> {
+    /// Some of the values.
+    ///
+    /// # Panics
+    ///
+    /// There are not that many.
+    #[must_use]
+    pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
+        match self {
+            Self::F64(values) => Self::F64(&values[range]),
+            Self::I32(values) => Self::I32(&values[range]),
+            Self::Bool(values) => Self::Bool(&values[range]),
+            Self::Str(values) => Self::Str(&values[range]),
+            Self::Mixed(values) => Self::Mixed(&values[range]),
+        }
+    }
+}
+
 /// The samples of one parameter: ascending in time, no time twice.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SlideColumn<'a> {
@@ -158,8 +176,13 @@ impl<T> Slide<T> {
     /// The samples of a parameter by its name; `None` if it has none here.
     #[must_use]
     pub fn column_of(&self, name: &str) -> Option<SlideColumn<'_>> {
-        let index = self.places.binary_search_by(|place| (*place.name).cmp(name)).ok()?;
-        self.column(index)
+        self.column(self.place_of(name)?)
+    }
+
+    /// The place of a parameter among the columns; `None` if it has no samples here.
+    #[must_use]
+    pub fn place_of(&self, name: &str) -> Option<usize> {
+        self.places.binary_search_by(|place| (*place.name).cmp(name)).ok()
     }
 
     /// All columns, in ascending order of names.
