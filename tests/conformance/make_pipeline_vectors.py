@@ -1,8 +1,8 @@
 """Writes the conformance vectors of windows and grids beside it, by the models in `tests/python/model`.
 
 `PYTHONPATH=tests/python python tests/conformance/make_pipeline_vectors.py`, with the package importable. The same input
-always gives the same files. The worked examples of the support library specification (§5.5, §6.7) come first; the tests
-of the models hold them against the figures printed there.
+always gives the same files. The worked examples come first; the tests
+of the models hold them against the rules' own figures.
 
 - `windows.json`: sessions, packet by packet, and the slides that the re-order buffer gives out for each. Contents of
   packets are hexadecimal; `"step"` is `packet` or `finish`.
@@ -85,7 +85,7 @@ def rows(parameter: str, values: dict[int, float]) -> RowDataPacket:
 
 
 def worked_windows() -> list[Given]:
-    """The packets of the worked example of §5.5."""
+    """The packets of the worked example."""
     return [
         Given("s1", periodic("A", 1000, [0, 1, 2, 3, 4])),
         Given("s2", rows("B", {1050: 20, 1250: 21}), 1),
@@ -134,7 +134,7 @@ def window_case(name: str, window_ns: int, percent: int, given: list[Given]) -> 
 
 def windows(rng: random.Random) -> Iterator[dict[str, Any]]:
     """The worked example and random sessions."""
-    yield window_case("worked example of 5.5", 1000 * MS, 20, worked_windows())
+    yield window_case("worked example", 1000 * MS, 20, worked_windows())
     for number in range(24):
         shape = Shape(packets=12 if number % 2 else 25, broken=False)
         window_ms = rng.choice([1, 50, 200, 500, 1000])
@@ -200,7 +200,7 @@ def delivery_in_json(delivery: Delivery) -> dict[str, Any]:
 
 
 def worked_slides() -> list[tuple[int | None, list[Sample]]]:
-    """The session of the worked example of §6.7: slides' samples, each with the frontier behind it."""
+    """The session of the worked example: slides' samples, each with the frontier behind it."""
     v = [
         Sample("V", time_ms * MS, value)
         for time_ms, value in ((10010, 1.0), (10100, 2.0), (10240, 6.0), (10250, 8.0), (10300, math.nan))
@@ -245,7 +245,7 @@ def slides_of(given: list[Given], window_ns: int, percent: int) -> list[tuple[in
 
 def intervals(rng: random.Random) -> Iterator[dict[str, Any]]:
     """The worked example and random sessions."""
-    yield interval_case("worked example of 6.7", ["V", "Q"], (4, 2), worked_slides())
+    yield interval_case("worked example", ["V", "Q"], (4, 2), worked_slides())
     pairs = [
         (4.0, 2.0),
         (2.0, 10.0),

@@ -1,4 +1,4 @@
-"""Grids as their rule says them (support library specification §6.4), with Python's integers, and deliveries."""
+"""Grids as their rule says them, with Python's integers, and deliveries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The re-order buffer as its rules say it (support library specification §5.5), one session, value by value.
+"""The re-order buffer as its rules say it, one session, value by value.
 
 Slow and obvious on purpose: all samples are searched and sorted anew for each slide. The native one must give out the
 same; see `packets` for the model that takes whole packets.
@@ -100,7 +100,7 @@ class Merger(Generic[T]):
         return max(self._highest.values(), default=None)
 
     def last_times(self) -> dict[str, int]:
-        """`H(s)` of each stream (§5.7)."""
+        """`H(s)` of each stream."""
         return dict(sorted(self._highest.items()))
 
     def push(self, stream: str, samples: Sequence[Sample]) -> list[Slide[T]]:
@@ -126,7 +126,7 @@ class Merger(Generic[T]):
         return self._advance(stream, [] if other.kind == "marker" else [other.time_ns])
 
     def advance(self, stream: str, time_ns: int) -> list[Slide[T]]:
-        """A packet whose samples cannot be taken still moves the clock (decision 31)."""
+        """A packet whose samples cannot be taken still moves the clock."""
         return self._advance(stream, [time_ns])
 
     def finish(self) -> list[Slide[T]]:

@@ -95,7 +95,7 @@ class PacketMerger:
 
 
 def samples_of(message: SAMPLES, formats: Mapping[int, list[str]]) -> list[Sample] | None:
-    """All samples of a packet, time by time, or None if its parts do not fit together (§5.4, decision 31)."""
+    """All samples of a packet, time by time, or None if its parts do not fit together."""
     data_format = message.data_format
     if data_format.HasField("data_format_identifier"):
         parameters = formats[data_format.data_format_identifier]

@@ -1,4 +1,4 @@
-"""Intervals, deliveries, the default processor and lines as their rules say them (specification §6.4-6.6).
+"""Intervals, deliveries, the default processor and lines as their rules say them.
 
 Slow and obvious on purpose: every point is kept, and every interval looks through all of them.
 """

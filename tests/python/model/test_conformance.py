@@ -33,7 +33,7 @@ def test_the_committed_vectors_are_those_of_the_models() -> None:
 
 
 def test_the_windows_begin_with_the_worked_example() -> None:
-    """The table of §5.5: what each packet gives out, in ms."""
+    """What each packet gives out, in ms."""
     case = vectors("windows.json")[0]
     assert (case["window_ns"], case["slide_percent"]) == (1000 * MS, 20)
     assert [outline(step) for step in case["steps"]] == [
@@ -75,7 +75,7 @@ def outline(step: Any) -> list[tuple[int, int, dict[str, dict[int, float | None]
 
 
 def test_the_intervals_begin_with_the_worked_example() -> None:
-    """The table of §6.7; this session ends before any frontier reaches it, so all comes at the end."""
+    """This session ends before any frontier reaches it, so all comes at the end."""
     case = vectors("intervals.json")[0]
     assert (case["rate_hz"], case["delivery_hz"], case["parameters"]) == (4, 2, ["V", "Q"])
     assert [step["deliveries"] for step in case["steps"]] == [[]]

@@ -1,4 +1,4 @@
-"""The model of the re-order buffer does what its rules say, example by example (support library specification §5.5)."""
+"""The model of the re-order buffer does what its rules say, example by example."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models of grids and of the default processor do what the rules say (support library specification §6.4-6.7)."""
+"""The models of grids and of the default processor do what the rules say."""
 
 from __future__ import annotations
 
