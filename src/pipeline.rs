@@ -11,3 +11,6 @@ mod slide;
 
 pub use merge::{MergeCounts, MergeOptions, Merger, ParameterId, StreamId};
 pub use slide::{Other, OtherKind, Slide, SlideBuilder, SlideColumn, SlideValues, Value};
+
+#[cfg(test)]
+mod conformance_tests;

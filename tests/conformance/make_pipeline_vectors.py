@@ -1,11 +1,11 @@
 """Writes the conformance vectors of windows and grids beside it, by the models in `tests/python/model`.
 
 `PYTHONPATH=tests/python python tests/conformance/make_pipeline_vectors.py`, with the package importable. The same input
-always gives the same files. The worked examples come first; the tests
-of the models hold them against the rules' own figures.
+always gives the same files. The worked examples come first; the tests of the models hold them against the rules' own
+figures.
 
 - `windows.json`: sessions, packet by packet, and the slides that the re-order buffer gives out for each. Contents of
-  packets are hexadecimal; `"step"` is `packet` or `finish`.
+  packets are hexadecimal; `"step"` is `packet` or `finish`; `"other"` is what a packet without samples is to the buffer.
 - `grids.json`: boundaries of grids and the intervals that hold given times, far from the epoch too.
 - `intervals.json`: slides and frontiers of a session, and the deliveries that a subscription makes of them.
 
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from model.grids import grid_of_rate
-from model.merging import Sample, Slide
+from model.merging import Other, Sample, Slide
 from model.packets import Given, PacketMerger
 from model.resampling import Delivery, Resampler
 from model.sessions import Shape, random_session
@@ -48,8 +48,20 @@ def sample_in_json(sample: Sample) -> dict[str, Any]:
     return {"time_ns": sample.time_ns, **typed(sample.value), "status": sample.status}
 
 
+def other_in_json(other: Other[Given] | None) -> dict[str, Any] | None:
+    """What is no sample, by the number of its packet."""
+    if other is None:
+        return None
+    return {
+        "kind": other.kind,
+        "identifier": other.identifier,
+        "time_ns": other.time_ns,
+        "packet": other.item.number,
+    }
+
+
 def slide_in_json(slide: Slide[Given]) -> dict[str, Any]:
-    """A slide; what is no sample by the number of its packet."""
+    """A slide."""
     return {
         "start_ns": slide.start_ns,
         "end_ns": slide.end_ns,
@@ -57,10 +69,7 @@ def slide_in_json(slide: Slide[Given]) -> dict[str, Any]:
             {"parameter": name, "samples": [sample_in_json(each) for each in column]}
             for name, column in slide.columns.items()
         ],
-        "others": [
-            {"kind": other.kind, "identifier": other.identifier, "time_ns": other.time_ns, "packet": other.item.number}
-            for other in slide.others
-        ],
+        "others": [other_in_json(other) for other in slide.others],
     }
 
 
@@ -109,6 +118,7 @@ def window_case(name: str, window_ns: int, percent: int, given: list[Given]) -> 
                 "packet": packet.number,
                 "type": type(packet.message).__name__.removesuffix("Packet"),
                 "content": packet.message.SerializeToString().hex(),
+                "other": other_in_json(merger.other_of(packet)),
                 "slides": [slide_in_json(slide) for slide in slides],
                 "frontier_ns": merger.merger.frontier_ns,
             }

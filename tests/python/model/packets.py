@@ -69,7 +69,7 @@ class PacketMerger:
             self.rejected += 1
             times = times_of(message)
             return self.merger.advance(packet.stream, max(times)) if times else []
-        other = self._other(packet)
+        other = self.other_of(packet)
         if other is None or other.kind not in self.kinds:
             return []
         return self.merger.other(packet.stream, other)
@@ -78,7 +78,8 @@ class PacketMerger:
         """The session's end."""
         return self.merger.finish()
 
-    def _other(self, packet: Given) -> Other[Given] | None:
+    def other_of(self, packet: Given) -> Other[Given] | None:
+        """What a packet is that has no samples; None for one that is nothing to the buffer."""
         message = packet.message
         if isinstance(message, EventPacket):
             data_format = message.data_format
