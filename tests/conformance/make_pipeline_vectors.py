@@ -5,7 +5,7 @@ always gives the same files. The worked examples come first; the tests of the mo
 figures.
 
 - `windows.json`: sessions, packet by packet, and the slides that the re-order buffer gives out for each. Contents of
-  packets are hexadecimal; `"step"` is `packet` or `finish`; `"other"` is what a packet without samples is to the buffer.
+  packets are hexadecimal; `"step"` is `packet` or `finish`; `"other"` is what a packet without samples is to it.
 - `grids.json`: boundaries of grids and the intervals that hold given times, far from the epoch too.
 - `intervals.json`: slides and frontiers of a session, and the deliveries that a subscription makes of them.
 
