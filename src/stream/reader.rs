@@ -283,7 +283,7 @@ impl Reader {
             Reading::Both => &[Scope::Historic, Scope::Live],
         };
         let core = Arc::new(ReaderCore {
-            queue: Queue::new(options.buffer_bytes, options.buffer_packets, scopes.len()),
+            queue: Queue::new(options.queue_bytes(), options.buffer_packets, scopes.len()),
             stop: AtomicBool::new(false),
             aligned: AtomicBool::new(options.aligned),
             counters: Counters::default(),
@@ -302,7 +302,8 @@ impl Reader {
             .iter()
             .zip(pictures)
             .map(|(scope, picture)| {
-                Feed::new(client.clone(), core.clone(), options.clone(), pattern.clone(), *scope, picture)
+                let ahead = options.ahead_bytes(scopes.len());
+                Feed::new(client.clone(), core.clone(), options.clone(), pattern.clone(), *scope, picture, ahead)
             })
             .collect();
         let reader = Self { core: core.clone() };
@@ -314,6 +315,11 @@ impl Reader {
             core.threads.lock().push(thread);
         }
         Ok(reader)
+    }
+
+    /// How many bytes may wait in its queue.
+    pub(crate) fn queue_bytes(&self) -> usize {
+        self.core.queue.most_bytes()
     }
 
     pub(crate) fn downgrade(&self) -> Weak<ReaderCore> {
