@@ -3,6 +3,8 @@
 //! Pure machines of event time: no threads, no clock, no Kafka. Columns in, columns out; the same samples give the same
 //! output however they were packed.
 
+mod merge;
 mod slide;
 
+pub use merge::{MergeCounts, MergeOptions, Merger, ParameterId, StreamId};
 pub use slide::{Other, OtherKind, Slide, SlideBuilder, SlideColumn, SlideValues, Value};

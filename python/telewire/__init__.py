@@ -37,12 +37,15 @@ from telewire.errors import (
     TimeoutError,  # noqa: A004 - also a builtins.TimeoutError
 )
 from telewire.formats import DataFormat, FormatChange, FormatWatch
+from telewire.merger import Merger
 from telewire.packet import Packet, Samples
 from telewire.packet_writer import Flushed, Outcome, PacketWriter, WriteCounts
 from telewire.reader import ReadCounts, Reader, ReaderEvent
 from telewire.session import Session, Stream
 from telewire.session_data import ParameterData, SessionData
 from telewire.session_info import SessionChange, SessionInfo, SessionWatch
+from telewire.window import OtherValue, Window
+from telewire.windows import MergeCounts, Windows
 
 if TYPE_CHECKING:
     from telewire import aio as aio
@@ -68,6 +71,9 @@ __all__ = [
     "FormatWatch",
     "KafkaError",
     "Layout",
+    "MergeCounts",
+    "Merger",
+    "OtherValue",
     "Outcome",
     "Packet",
     "PacketWriter",
@@ -91,6 +97,8 @@ __all__ = [
     "TextConversion",
     "TimeRange",
     "TimeoutError",
+    "Window",
+    "Windows",
     "WriteCounts",
     "__version__",
     "build_info",
