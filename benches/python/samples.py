@@ -73,7 +73,7 @@ class BySample(IHandler[ISampleData]):
         total, valid = 0.0, ValueStatus.VALID
         for sample in data.values:
             if sample.status is valid:
-                total += sample.value.raw + (sample.timestamp & MASK)  # type: ignore[operator] # all are doubles
+                total += (sample.cast(float) or 0.0) + (sample.timestamp & MASK)
         self.total += total
 
 
@@ -90,7 +90,7 @@ class ByTime(IHandler[ITimestampData]):
             time_ns = column.timestamp & MASK
             for sample in column.sample_values:
                 if sample.status is valid:
-                    total += sample.value.raw + time_ns  # type: ignore[operator] # all are doubles
+                    total += (sample.cast(float) or 0.0) + time_ns
         self.total += total
 
 
@@ -177,6 +177,7 @@ def write(brokers: str, domain: str, options: argparse.Namespace) -> tuple[Place
     expected = 0.0
     with telewire.connect(brokers, layout="domain", domain=domain, producer=producer, timeout_s=DEADLINE_S) as client:
         session = client.create_session(SOURCE)
+        session.configure([telewire.Parameter(name, frequency=RATE_HZ) for name in names])
         stream = session.stream(STREAM)
         for number in range(options.packets):
             start_ns = START_NS + number * options.samples * INTERVAL_NS
