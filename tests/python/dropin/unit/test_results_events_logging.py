@@ -10,7 +10,6 @@ import pytest
 
 from ma_dataplatforms_streaming_support_library import (
     ApiResult,
-    DataReaderServiceModuleApi,
     ErrorCode,
     Event,
     ILogger,
