@@ -10,22 +10,26 @@ mod directory;
 mod feed;
 mod formats;
 mod layout_search;
+mod merging;
 mod moment;
 mod options;
 mod queue;
 mod reader;
 mod selection;
 mod session_writer;
+mod slides;
 mod watch;
 mod writer;
 
 pub use blocks::{Block, BlockCounts, BlockOptions, Blocks, Piece, Step};
 pub use client::{Client, FormatNews, FormatWatch, SessionWatch};
 pub use formats::UnknownFormat;
+pub use merging::{Input, Merged, Merging, MergingCounts, MergingOptions};
 pub use options::{ClientOptions, Inactivity, LayoutChoice, LiveStart, OnOutage, ReadOptions, Reading};
 pub use queue::Batch;
 pub use reader::{Completion, Item, Origin, Packet, ReadCounts, Reader, SessionRef, StreamRef};
 pub use session_writer::{CanFrame, ErrorRecord, Marker, SessionWriter, StreamWriter};
+pub use slides::{SlideStep, Slides};
 pub use writer::{Flushed, InfoType, PacketWriter};
 
 pub use crate::kafka::{Fate, Outcome, Security, Ticket, WriteCounts};

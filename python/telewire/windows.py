@@ -53,7 +53,7 @@ class MergeCounts:
     unresolved: int = 0
 
 
-class Windows(Pieces["_core.Window | _core.Packet | _core.Event", T]):
+class Windows(Pieces["_core.WindowPiece", T]):
     """An iterator of `telewire.Window`; get it from `Reader.windows`, whose end is its end.
 
     The packets of all streams of a session go into one buffer, which waits for late samples: a window is handed out
@@ -100,17 +100,21 @@ class Windows(Pieces["_core.Window | _core.Packet | _core.Event", T]):
         """Where the next window of a session begins: everything before it was handed out. None before the first."""
         return self._core.frontier_ns(None, session_key)
 
-    def _next_batch(self, timeout_s: float | None) -> Sequence[_core.Window | _core.Packet | _core.Event] | None:
+    def _next_batch(self, timeout_s: float | None) -> Sequence[_core.WindowPiece] | None:
         return self._core.next_batch(timeout_s)
 
     def _handled(self, count: int) -> None:
         self._core.handled(count)
 
-    def _item(self, piece: _core.Window | _core.Packet | _core.Event) -> Window | ReaderEvent | None:
+    def _item(self, piece: _core.WindowPiece) -> Window | ReaderEvent | None:
         if isinstance(piece, _core.Window):
             return Window(piece, self.definitions(piece.session_key))
         if isinstance(piece, _core.Packet):
             # A configuration, which says what the parameters are.
             self.definitions(piece.session_key).add(piece.content)
+            return None
+        if isinstance(piece, tuple):
+            if self._reader.raises:
+                raise piece[1]
             return None
         return self._event_of(piece) if self._events else None

@@ -169,7 +169,7 @@ impl Formats {
     }
 
     /// The parameters behind an id.
-    pub(super) fn by_id(&mut self, id: u64, data_source: &Arc<str>, client: &Client) -> Found<Arc<Resolved>> {
+    fn by_id(&mut self, id: u64, data_source: &Arc<str>, client: &Client) -> Found<Arc<Resolved>> {
         let known = |formats: &Self| formats.by_id.get(data_source).and_then(|ids| ids.get(&id)).cloned();
         if let Some(resolved) = known(self) {
             return Found::Known(resolved);
@@ -180,6 +180,15 @@ impl Formats {
             self.learn(&unknown, &names);
         }
         known(self).map_or_else(|| self.missing(unknown), Found::Known)
+    }
+
+    /// Whether a format is known by now, without asking anybody.
+    pub(super) fn knows(&mut self, format: &UnknownFormat, client: &Client) -> bool {
+        if format.event {
+            matches!(self.event(format.id, &format.data_source, client), Found::Known(_))
+        } else {
+            matches!(self.by_id(format.id, &format.data_source, client), Found::Known(_))
+        }
     }
 
     /// The event behind an id.
