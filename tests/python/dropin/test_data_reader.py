@@ -173,7 +173,8 @@ def test_the_native_default_processor_and_the_one_in_python_agree(
     library: Lab, seed: int, frequency: float, delivery: float | None
 ) -> None:
     session = write(library, parameters := anything(seed))
-    windows = windows_of(library, session.key)
+    # A packet of a slow parameter reaches far.
+    windows = windows_of(library, session.key, length="20s", slide=0.01)
     upstream, native, python = Upstream(), Batches(), Batches()
     service = data_reader(library, upstream)
     completed = Completed(service)
@@ -188,7 +189,8 @@ def test_the_native_default_processor_and_the_one_in_python_agree(
     also_completed.wait(session.key)
     assert native.all
     assert native.all == python.all
-    assert any(result.is_super_sampled for result in native.results)
+    if frequency >= 10:
+        assert any(result.is_super_sampled for result in native.results)
     counted = {name: sum(result.count for result in native.results if result.identifier == name) for name in names}
     for name, samples in parameters.items():
         numbers = not isinstance(samples.values, list)
@@ -299,9 +301,9 @@ def test_what_a_processor_raises_is_logged_and_only_that_result_is_left_out(libr
             return 5.0
         return Named(context.parameter_id, context.interval_start_time_nano, context.interval_end_time_nano)
 
-    samples = in_ms(*((10000 + 100 * i, i) for i in range(5)))
+    samples = in_ms(*((10000 + 100 * i, i) for i in range(6)))
     batches = delivered(library, {"V": samples}, 10.0, processor=process)
-    assert [result.interval_start_time_nano // MS for result in batches.results] == [10000, 10300, 10400]
+    assert [result.interval_start_time_nano // MS for result in batches.results] == [10000, 10300, 10400, 10500]
     raised, wrong = library.log.of("error")
     assert "RuntimeError: no such interval" in raised
     assert "parameter 'V' in the interval from 10100000000 to 10200000000 ns" in raised
