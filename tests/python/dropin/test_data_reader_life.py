@@ -26,6 +26,7 @@ from data_readings import (
 from ma_dataplatforms_streaming_support_library import BatchResult, IBatchResultHandler, SessionInfo
 from ma_dataplatforms_streaming_support_library.core.base.errors import SupportLibraryStateError
 from ma_dataplatforms_streaming_support_library.core.interpolation import data_reader_service, tap
+from ma_dataplatforms_streaming_support_library.core.packet_reading import gate
 from readings import DEADLINE_S, Lab, eventually, lab
 
 TERMINATION_S = 2.0
@@ -203,8 +204,8 @@ def test_starting_after_the_samples_came_misses_nothing(library: Lab, source: So
 def test_without_a_subscription_samples_are_passed_over_after_a_while(
     library: Lab, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert data_reader_service._PATIENCE_S == 5
-    monkeypatch.setattr(data_reader_service, "_PATIENCE_S", 0.3)
+    assert gate._PATIENCE_S == data_reader_service._PATIENCE_S == 5
+    monkeypatch.setattr(gate, "_PATIENCE_S", 0.3)
     upstream, batches = Upstream(), Batches()
     service = data_reader(library, upstream)
     completed = Completed(service)
@@ -212,7 +213,7 @@ def test_without_a_subscription_samples_are_passed_over_after_a_while(
     upstream.give(source.windows[:50])
     eventually(lambda: len(upstream.taps[0]) == 0)
     assert [line for line in library.log.of("warning") if "nothing is subscribed" in line]
-    eventually(lambda: service._open)
+    time.sleep(0.1)
     service.subscribe("dash", ["V"], 10.0, batches)
     upstream.give(source.windows[50:])
     upstream.complete(source.info, source.end_ns)

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from ma_dataplatforms_streaming_support_library.contracts.interpolation.i_data_reader_service import IDataReaderService
+from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ServiceApiResult
 from ma_dataplatforms_streaming_support_library.core.base.dispatcher import Dispatcher
 from ma_dataplatforms_streaming_support_library.core.base.errors import SupportLibraryStateError
 from ma_dataplatforms_streaming_support_library.core.base.library_service import LibraryService
@@ -22,6 +23,7 @@ from ma_dataplatforms_streaming_support_library.core.interpolation.tap import (
     Tap,
     Windowed,
 )
+from ma_dataplatforms_streaming_support_library.core.packet_reading.gate import Arrival, Gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +46,7 @@ __all__ = ["DataReaderService"]
 _SLICE_S: Final = 0.05
 # How long after the first subscription results are delivered, so that more can be made and events subscribed to.
 _GRACE_S: Final = 0.1
-# How long samples wait for a first subscription, or for `start`, before they are passed over.
+# How long samples wait for `start` before they are let pass; as long as for a first subscription.
 _PATIENCE_S: Final = 5.0
 # The part of the time for stopping in which what is queued is still delivered; the rest is for a callback that runs.
 _DRAIN: Final = 0.8
@@ -67,11 +69,9 @@ class DataReaderService(LibraryService, IDataReaderService):
         self._by_key: dict[str, Subscription] = {}
         # Replaced, never changed.
         self._subscriptions: tuple[Subscription, ...] = ()
-        self._subscribed = threading.Event()
-        self._subscribed_at = 0.0
-        self._started_at = 0.0
-        # Results are delivered, with or without subscriptions.
-        self._open = False
+        # Results are delivered when the first subscription is there.
+        self._arrival = Arrival()
+        self._gate: Gate | None = None
         self._warned_of_nobody = False
         self._halted = False
         self._delivered = threading.Event()
@@ -88,9 +88,10 @@ class DataReaderService(LibraryService, IDataReaderService):
             SupportLibraryStateError: Another one is attached and this service is started.
             TypeError: It is no sample reader of this library.
         """
-        if not callable(getattr(sample_reader, "attach", None)):
-            raise TypeError(f"sample_reader must be a sample reader service, not {type(sample_reader).__name__}")
-        upstream = cast("SampleReaderService", sample_reader)
+        found: object = sample_reader.unwrap() if isinstance(sample_reader, ServiceApiResult) else sample_reader
+        if not callable(getattr(found, "attach", None)) or not isinstance(getattr(found, "stop_begun", None), bool):
+            raise TypeError(f"sample_reader must be a sample reader service, not {type(found).__name__}")
+        upstream = cast("SampleReaderService", found)
         with self._lock:
             before, tap = self._upstream, self._tap
             if before is upstream:
@@ -138,9 +139,7 @@ class DataReaderService(LibraryService, IDataReaderService):
             if not taken:
                 self._by_key[made.key] = made
                 self._subscriptions = tuple(self._by_key.values())
-                if not self._subscribed.is_set():
-                    self._subscribed_at = time.monotonic()
-                    self._subscribed.set()
+                self._arrival.tell()
         if taken:
             self.logger.error(
                 f"{self.what}: there is a subscription '{made.key}'; unsubscribe it first, or use another key"
@@ -167,7 +166,7 @@ class DataReaderService(LibraryService, IDataReaderService):
 
     def on_start(self) -> None:
         """Begin to read."""
-        self._started_at = time.monotonic()
+        self._gate = Gate(self._arrival, _GRACE_S)
         with self._lock:
             self._dispatcher = Dispatcher(f"telewire-{self.what}", self._pump, self.callback_errors)
             if self._tap is not None:
@@ -219,8 +218,9 @@ class DataReaderService(LibraryService, IDataReaderService):
                     dispatcher.wait(_SLICE_S)
                     continue
                 item = tap.next(_SLICE_S)
+                if isinstance(item, Windowed | SessionEnded) and self._gate is not None:
+                    self._gate.pass_through(dispatcher, packets=isinstance(item, Windowed), waiting=tap.has_windows)
                 if item is not None:
-                    self._await_subscriptions(item, dispatcher)
                     self._take(item, dispatcher)
             self._drain(dispatcher)
         finally:
@@ -239,18 +239,6 @@ class DataReaderService(LibraryService, IDataReaderService):
         for session in self._sessions.values():
             if dispatcher.draining and not self._halted:
                 session.break_off()
-
-    def _await_subscriptions(self, item: Item, dispatcher: Dispatcher) -> None:
-        """Before the first results: wait for the first subscription and its grace, but not for ever."""
-        if self._open or not isinstance(item, Windowed | SessionEnded):
-            return
-        since = time.monotonic()
-        while not dispatcher.stopping and time.monotonic() - since < _PATIENCE_S:
-            if self._subscribed.wait(_SLICE_S):
-                begin = max(self._subscribed_at, self._started_at) + _GRACE_S
-                dispatcher.wait(max(begin - time.monotonic(), 0.0))
-                break
-        self._open = True
 
     def _take(self, item: Item, dispatcher: Dispatcher) -> None:
         if self._halted:

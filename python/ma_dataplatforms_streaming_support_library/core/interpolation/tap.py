@@ -85,8 +85,6 @@ class Tap:
         self._taking = False
         self._passed_over = False
         self._shut = False
-        self.upstream_stopped = False
-        """Whether the sample reader has come to its end, and everything of it was handed over."""
 
     # The sample reader's end
 
@@ -110,8 +108,7 @@ class Tap:
         self._put(SessionEnded(info))
 
     def on_upstream_stopped(self) -> None:
-        """The sample reader has stopped; nothing more comes."""
-        self.upstream_stopped = True
+        """The sample reader has stopped; everything it had was handed over, the ends of its sessions too."""
 
     def _put(self, item: Item, samples: int = 0) -> None:
         told = False
@@ -176,6 +173,10 @@ class Tap:
         with self._changed:
             self._shut = True
             self._changed.notify_all()
+
+    def has_windows(self) -> bool:
+        """Whether samples wait."""
+        return self._samples > 0
 
     def __len__(self) -> int:
         """How many windows and other things wait."""
