@@ -148,6 +148,33 @@ class Reader:
         """Whether it was closed."""
         return self._core.closed
 
+    @property
+    def aligned(self) -> bool:
+        """Whether the streams of each session are kept together in time; see `align`."""
+        return self._core.aligned
+
+    def align(self, on: bool = True) -> None:
+        """Keep the streams of each session together in time.
+
+        Streams are separate on the broker, and each is fetched as it comes: when an ended session is replayed, hours of
+        one stream may arrive before the first packet of another. Whoever puts samples of several streams together by
+        time would have to keep all of that, or drop the other stream's samples as late. Aligned, the next packet is
+        always the one by which its stream gets least far in time, so that no stream runs ahead of the others by more
+        than one packet; `windows` and `resample` switch it on.
+
+        A stream that still has packets on the broker is waited for. One that has none is not: a live stream that falls
+        silent holds nobody back, nor does one whose broker does not answer for 5 s. The order within a stream stays as
+        it is, and sessions do not wait for each other. What is held back takes as much memory as ``buffer_bytes`` at
+        most, beside what waits to be taken.
+
+        It may be switched while packets are read; nothing is lost. It holds for all that was not fetched yet. For a
+        session of a single stream it changes nothing and costs nothing.
+
+        Args:
+            on: False lets each stream run as it comes again.
+        """
+        self._core.align(on)
+
     def __iter__(self) -> Iterator[_core.Packet]:
         return self
 

@@ -10,11 +10,14 @@
 //! stepped over by their length.
 
 mod doubles;
+mod latest;
 mod list;
 mod rows;
 
 use std::fmt;
 use std::ops::Range;
+
+pub use latest::latest_ns;
 
 use super::block::{ColumnBlock, FormatBuffer, FormatCase, PacketFormat, TimeRange, ValueType};
 use super::columns::{Samples, status};
@@ -171,12 +174,12 @@ impl Decoder {
     }
 
     /// Appends the times that the packet opened last names, whether or not its parts fit together: the time stamps of
-    /// rows, the start and the intervals of a synchro packet, and as many of a periodic one as the longest of its first
-    /// `columns` columns has samples. Ends where times go beyond 64 bits. None if it could not be read at all.
-    pub fn times_into(&self, kind: PacketType, content: &[u8], columns: usize, out: &mut Vec<u64>) {
+    /// rows, the start and the intervals of a synchro packet, and as many of a periodic one as its longest column has
+    /// samples. Ends where times go beyond 64 bits. Nothing if it could not be read at all.
+    pub fn times_into(&self, kind: PacketType, content: &[u8], out: &mut Vec<u64>) {
         let Some((start_ns, interval_ns)) = self.begin else { return };
         let longest = || {
-            let counts = self.parts.iter().take(columns).filter_map(|part| list::count(content, part.range()).ok());
+            let counts = self.parts.iter().filter_map(|part| list::count(content, part.range()).ok());
             counts.max().unwrap_or(0)
         };
         match kind {

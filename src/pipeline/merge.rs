@@ -4,11 +4,16 @@
 //! behind, so that a sample may come up to a window late and still find its place. What comes later than that is late.
 
 use std::collections::BTreeMap;
+use std::mem;
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::slide::{Other, OtherKind, Slide, SlideBuilder, SlideColumn, SlideValues, Value};
+use super::lane::{Rows, bytes_of};
+use super::names::Names;
+use super::pile::{Pile, Sorter};
+use super::slide::{Other, OtherKind, Slide};
 use crate::error::{Error, Result};
-use crate::packet::{ColumnBlock, ColumnView, Times, status};
+use crate::packet::{ColumnBlock, Times};
 
 /// How long samples are waited for, and how much of time a slide covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +43,7 @@ impl MergeOptions {
 
 /// A parameter of a [`Merger`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ParameterId(u32);
+pub struct ParameterId(pub(super) u32);
 
 /// A stream of a [`Merger`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,14 +75,87 @@ struct Stream {
     late: u64,
 }
 
+/// The times of one packet in ascending order, without repeated ones.
+#[derive(Debug, Default)]
+struct PacketTimes {
+    times: Vec<u64>,
+    /// The rows of the packet that have these times, if it was not in order.
+    rows: Vec<u32>,
+    picked: bool,
+    /// How many of them are late, from the first one on. If `picked`, they are gone.
+    late: usize,
+    /// How many gave way to a later one of the same time.
+    replaced: usize,
+    /// The highest of all.
+    last: Option<u64>,
+    unsorted: Vec<u64>,
+}
+
+impl PacketTimes {
+    fn read(&mut self, packet: &Times<'_>, frontier: u64) {
+        self.times.clear();
+        match packet {
+            Times::Ranges(ranges) => ranges.iter().for_each(|range| self.times.extend(range.iter())),
+            Times::Explicit(times) => self.times.extend_from_slice(times),
+        }
+        self.picked = !self.times.is_sorted_by(|a, b| a < b);
+        if self.picked {
+            self.pick(frontier);
+        } else {
+            self.last = self.times.last().copied();
+            self.late = self.times.partition_point(|&time| time < frontier);
+            self.replaced = 0;
+        }
+    }
+
+    /// Puts in order the rows that are not late.
+    fn pick(&mut self, frontier: u64) {
+        mem::swap(&mut self.times, &mut self.unsorted);
+        let (times, rows) = (&self.unsorted, &mut self.rows);
+        let time = |row: u32| times[row as usize];
+        self.last = times.iter().max().copied();
+        rows.clear();
+        rows.extend((0..times.len() as u32).filter(|&row| time(row) >= frontier));
+        self.late = times.len() - rows.len();
+        let all = rows.len();
+        rows.sort_by_key(|&row| time(row));
+        // Of rows with the same time the last one counts.
+        rows.reverse();
+        rows.dedup_by_key(|row| time(*row));
+        rows.reverse();
+        self.replaced = all - rows.len();
+        self.times.clear();
+        self.times.extend(rows.iter().map(|&row| time(row)));
+    }
+
+    /// Where the times begin that are not late.
+    fn begin(&self) -> usize {
+        if self.picked { 0 } else { self.late }
+    }
+
+    fn bytes_held(&self) -> usize {
+        bytes_of(&self.times) + bytes_of(&self.unsorted) + bytes_of(&self.rows)
+    }
+
+    fn rows(&self, range: Range<usize>) -> Rows<'_> {
+        if self.picked { Rows::Picked(&self.rows[range]) } else { Rows::Range(range) }
+    }
+}
+
 /// The re-order buffer of one session; `T` is what an event, error, CAN frame or marker is to the caller.
 #[derive(Debug)]
 pub struct Merger<T> {
     options: MergeOptions,
-    names: Vec<Arc<str>>,
+    names: Names,
     streams: Vec<Stream>,
-    samples: BTreeMap<(u64, Arc<str>), (Value, u8)>,
-    others: Vec<Other<T>>,
+    /// By number of the slide: how many-eth since the epoch.
+    piles: BTreeMap<u64, Pile>,
+    /// Piles that were given out, for the memory they hold.
+    spare: Vec<Pile>,
+    sorter: Sorter,
+    packet: PacketTimes,
+    /// By time and arrival.
+    others: BTreeMap<(u64, u64), Other<T>>,
     clock: Option<u64>,
     frontier: Option<u64>,
     counts: MergeCounts,
@@ -88,11 +166,14 @@ impl<T> Merger<T> {
     #[must_use]
     pub fn new(options: MergeOptions) -> Self {
         Self {
-            options,
-            names: Vec::new(),
+            options: MergeOptions { slide_ns: options.slide_ns.max(1), ..options },
+            names: Names::default(),
             streams: Vec::new(),
-            samples: BTreeMap::new(),
-            others: Vec::new(),
+            piles: BTreeMap::new(),
+            spare: Vec::new(),
+            sorter: Sorter::default(),
+            packet: PacketTimes::default(),
+            others: BTreeMap::new(),
             clock: None,
             frontier: None,
             counts: MergeCounts::default(),
@@ -101,16 +182,12 @@ impl<T> Merger<T> {
 
     /// The number of a parameter, the same for the same name.
     pub fn parameter(&mut self, name: &Arc<str>) -> ParameterId {
-        let known = self.names.iter().position(|known| known == name);
-        ParameterId(known.unwrap_or_else(|| {
-            self.names.push(name.clone());
-            self.names.len() - 1
-        }) as u32)
+        self.names.id(name)
     }
 
     /// The number of a stream, the same for the same name.
     pub fn stream(&mut self, name: &Arc<str>) -> StreamId {
-        let known = self.streams.iter().position(|known| known.name == *name);
+        let known = self.streams.iter().position(|stream| stream.name == *name);
         StreamId(known.unwrap_or_else(|| {
             self.streams.push(Stream { name: name.clone(), last_ns: None, late: 0 });
             self.streams.len() - 1
@@ -119,6 +196,8 @@ impl<T> Merger<T> {
 
     /// Takes the samples of one packet; column `i` of the block is that of `parameters[i]`. Appends the slides that
     /// became complete.
+    ///
+    /// A block whose columns are not as many as the parameters is counted as rejected; its times move the clock.
     pub fn samples(
         &mut self,
         stream: StreamId,
@@ -126,37 +205,13 @@ impl<T> Merger<T> {
         block: &ColumnBlock,
         out: &mut Vec<Slide<T>>,
     ) {
-        let times: Vec<u64> = match block.times() {
-            Times::Ranges(ranges) => ranges.iter().flat_map(crate::packet::TimeRange::iter).collect(),
-            Times::Explicit(times) => times.to_vec(),
-        };
-        if parameters.len() == block.width() {
-            for (index, parameter) in parameters.iter().enumerate() {
-                let Some(column) = block.column(index) else { continue };
-                for (row, &time) in times.iter().enumerate() {
-                    self.counts.received += 1;
-                    if self.frontier.is_some_and(|frontier| time < frontier) {
-                        self.counts.late += 1;
-                        self.streams[stream.0 as usize].late += 1;
-                        continue;
-                    }
-                    let value = match column {
-                        ColumnView::F64(values) => Value::F64(values[row]),
-                        ColumnView::I32(values) => Value::I32(values[row]),
-                        ColumnView::Bool(values) => Value::Bool(values[row]),
-                        ColumnView::Str(values) => Value::Str(values.get(row).unwrap_or_default().into()),
-                    };
-                    let worth = block.column_status(index).map_or(status::VALID, |status| status[row]);
-                    let name = self.names[parameter.0 as usize].clone();
-                    if self.samples.insert((time, name), (value, worth)).is_some() {
-                        self.counts.replaced += 1;
-                    }
-                }
-            }
+        self.packet.read(&block.times(), self.frontier.unwrap_or(0));
+        if parameters.len() == block.width() && parameters.iter().all(|id| (id.0 as usize) < self.names.len()) {
+            self.pile(stream, parameters, block);
         } else {
             self.counts.rejected += 1;
         }
-        if let Some(&last) = times.iter().max() {
+        if let Some(last) = self.packet.last {
             self.move_clock(stream, last);
         }
         self.emit(out);
@@ -164,14 +219,14 @@ impl<T> Merger<T> {
 
     /// Takes an event, error, CAN frame or marker. All but a marker move the clock.
     pub fn other(&mut self, stream: StreamId, other: Other<T>, out: &mut Vec<Slide<T>>) {
-        self.counts.others += 1;
         if self.frontier.is_some_and(|frontier| other.time_ns < frontier) {
             self.counts.late_others += 1;
         }
         if other.kind != OtherKind::Marker {
             self.move_clock(stream, other.time_ns);
         }
-        self.others.push(other);
+        self.others.insert((other.time_ns, self.counts.others), other);
+        self.counts.others += 1;
         self.emit(out);
     }
 
@@ -182,16 +237,15 @@ impl<T> Merger<T> {
         self.emit(out);
     }
 
-    /// Gives out all there is: the session has ended.
+    /// Gives out all there is: the session has ended. The frontier is then the end of the last slide.
     pub fn finish(&mut self, out: &mut Vec<Slide<T>>) {
-        let first = self.samples.keys().next().map(|key| key.0);
-        let first = first.or_else(|| self.others.iter().map(|other| other.time_ns).min());
-        let Some(first) = first else { return };
-        let mut frontier = *self.frontier.get_or_insert(first / self.options.slide_ns * self.options.slide_ns);
-        while !(self.samples.is_empty() && self.others.is_empty()) {
-            frontier = self.emit_one(frontier, out);
+        let first = self.first_frontier().or_else(|| self.next_start(0));
+        let Some(mut frontier) = self.frontier.or(first) else { return };
+        while let Some(start) = self.next_start(frontier) {
+            frontier = self.give_out(start, out);
         }
         self.frontier = Some(frontier);
+        self.spare = Vec::new();
     }
 
     /// Where the next slide begins: everything before has been given out. `None` before the first slide.
@@ -206,7 +260,7 @@ impl<T> Merger<T> {
         self.clock
     }
 
-    /// The highest time seen on each stream, in order of the streams' names.
+    /// The highest time seen on each stream, in the order in which the streams became known.
     pub fn last_times(&self) -> impl Iterator<Item = (&Arc<str>, u64)> {
         self.streams.iter().filter_map(|stream| Some((&stream.name, stream.last_ns?)))
     }
@@ -217,91 +271,126 @@ impl<T> Merger<T> {
         self.counts
     }
 
-    /// How many samples of each stream were late, of those where some were, in order of the streams' names.
+    /// How many samples of each stream were late, of those where some were, in the order in which they became known.
     pub fn late_by_stream(&self) -> impl Iterator<Item = (&Arc<str>, u64)> {
         self.streams.iter().filter(|stream| stream.late > 0).map(|stream| (&stream.name, stream.late))
     }
 
     /// Samples that wait for their slide, those that will turn out to be replaced included, and the bytes held for
-    /// them and kept for the next ones.
+    /// them, for what is no sample, and kept for the next ones.
     #[must_use]
     pub fn buffered(&self) -> (usize, usize) {
-        (self.samples.len(), self.samples.len() * size_of::<((u64, Arc<str>), (Value, u8))>())
+        let samples = self.piles.values().map(Pile::len).sum();
+        let piles: usize =
+            self.piles.values().chain(&self.spare).map(|pile| size_of::<Pile>() + pile.bytes_held()).sum();
+        let others = self.others.len() * size_of::<((u64, u64), Other<T>)>();
+        let packet = self.packet.bytes_held();
+        (samples, piles + others + packet + self.sorter.bytes_held() + self.names.bytes_held())
     }
 
     fn move_clock(&mut self, stream: StreamId, time_ns: u64) {
-        let stream = &mut self.streams[stream.0 as usize];
-        stream.last_ns = stream.last_ns.max(Some(time_ns));
+        if let Some(stream) = self.streams.get_mut(stream.0 as usize) {
+            stream.last_ns = stream.last_ns.max(Some(time_ns));
+        }
         self.clock = self.clock.max(Some(time_ns));
     }
 
-    fn emit(&mut self, out: &mut Vec<Slide<T>>) {
-        let MergeOptions { window_ns, slide_ns } = self.options;
-        let Some(clock) = self.clock else { return };
-        let first = self.samples.keys().next().map(|key| key.0 / slide_ns * slide_ns);
-        let Some(mut frontier) = self.frontier.or(first) else { return };
-        if clock < frontier || clock - frontier < window_ns {
+    /// Puts the samples of a packet on the piles of their slides.
+    fn pile(&mut self, stream: StreamId, parameters: &[ParameterId], block: &ColumnBlock) {
+        let (packet, width) = (&self.packet, parameters.len());
+        let late = (packet.late * width) as u64;
+        self.counts.received += (block.times().len() * width) as u64;
+        self.counts.late += late;
+        self.counts.replaced += (packet.replaced * width) as u64;
+        if let Some(stream) = self.streams.get_mut(stream.0 as usize) {
+            stream.late += late;
+        }
+        if width == 0 {
             return;
         }
-        let target = frontier + ((clock - frontier - window_ns) / slide_ns + 1) * slide_ns;
-        loop {
-            let next = self.next_start(frontier);
-            let Some(next) = next.filter(|&next| next < target) else { break };
-            frontier = self.emit_one(next, out);
+        self.names.settle();
+        let mut at = packet.begin();
+        while let Some(&time) = packet.times.get(at) {
+            let slide = time / self.options.slide_ns;
+            let last = self.last_of(slide * self.options.slide_ns);
+            let len = packet.times[at..].iter().take_while(|&&time| time <= last).count();
+            let rows = at..at + len;
+            let pile = self.piles.entry(slide).or_insert_with(|| self.spare.pop().unwrap_or_default());
+            pile.take(&packet.times[rows.clone()], &packet.rows(rows), parameters, block);
+            self.counts.replaced += pile.tidy(&mut self.sorter, &self.names) as u64;
+            at += len;
+        }
+    }
+
+    /// The last nanosecond of the slide that begins at `start`; it exists even where the next slide does not.
+    fn last_of(&self, start: u64) -> u64 {
+        start.saturating_add(self.options.slide_ns - 1)
+    }
+
+    /// Where the first slide begins: at the lowest sample. What is no sample has no say in it.
+    fn first_frontier(&self) -> Option<u64> {
+        self.piles.keys().next().map(|slide| slide * self.options.slide_ns)
+    }
+
+    /// Gives out the slides whose samples can all be there.
+    fn emit(&mut self, out: &mut Vec<Slide<T>>) {
+        let MergeOptions { window_ns, slide_ns } = self.options;
+        let Some((clock, mut frontier)) = self.clock.zip(self.frontier.or_else(|| self.first_frontier())) else {
+            return;
+        };
+        let Some(ahead) = clock.checked_sub(frontier).and_then(|ahead| ahead.checked_sub(window_ns)) else { return };
+        let target = frontier.saturating_add((ahead / slide_ns + 1).saturating_mul(slide_ns));
+        // Where there is nothing for years, the next slide with something in it is the next one that is looked at.
+        while let Some(start) = self.next_start(frontier).filter(|&start| start < target) {
+            frontier = self.give_out(start, out);
         }
         self.frontier = Some(target);
     }
 
+    /// Where the next slide begins that has something in it; what is late is in the one at the frontier.
     fn next_start(&self, frontier: u64) -> Option<u64> {
-        let sample = self.samples.keys().next().map(|key| key.0);
-        let other = self.others.iter().map(|other| other.time_ns).min();
-        let first = sample.into_iter().chain(other).min()?;
-        Some((first / self.options.slide_ns * self.options.slide_ns).max(frontier))
+        let slide_ns = self.options.slide_ns;
+        let other = self.others.keys().next().map(|key| key.0 / slide_ns * slide_ns);
+        let first = self.first_frontier().into_iter().chain(other).min()?;
+        Some(first.max(frontier))
     }
 
-    /// Gives out the first slide at or after `frontier` that has something in it; gives back its end.
-    fn emit_one(&mut self, frontier: u64, out: &mut Vec<Slide<T>>) -> u64 {
-        let Some(start) = self.next_start(frontier) else { return frontier };
+    /// Gives out the slide that begins at `start`; gives back its end.
+    fn give_out(&mut self, start: u64, out: &mut Vec<Slide<T>>) -> u64 {
         let end = start.saturating_add(self.options.slide_ns);
-        let mut columns: BTreeMap<Arc<str>, (Vec<u64>, Vec<Value>, Vec<u8>)> = BTreeMap::new();
-        while let Some(entry) = self.samples.first_entry() {
-            if entry.key().0 >= end && end != u64::MAX {
-                break;
+        self.names.settle();
+        let mut slide = Slide::new(start, end, self.names.table().clone());
+        if let Some(entry) = self.piles.first_entry()
+            && entry.key() * self.options.slide_ns <= start
+        {
+            let mut pile = entry.remove();
+            let replaced = self.sorter.sort(&pile, &self.names, slide.columns_mut());
+            self.counts.replaced += replaced as u64;
+            self.counts.delivered += slide.len() as u64;
+            if self.spare.len() <= self.piles.len() {
+                pile.recycle();
+                self.spare.push(pile);
             }
-            let ((time, name), (value, worth)) = entry.remove_entry();
-            let column = columns.entry(name).or_default();
-            column.0.push(time);
-            column.1.push(value);
-            column.2.push(worth);
-            self.counts.delivered += 1;
         }
-        let mut builder = SlideBuilder::new(start, end, columns.len(), 0);
-        for (name, (times, values, worth)) in &columns {
-            let status = worth.iter().any(|&worth| worth != status::VALID).then_some(&worth[..]);
-            macro_rules! all {
-                ($kind:ident) => {
-                    values.iter().map(|v| if let Value::$kind(v) = v { Some(v.clone()) } else { None }).collect()
-                };
-            }
-            let doubles: Option<Vec<f64>> = all!(F64);
-            let ints: Option<Vec<i32>> = all!(I32);
-            let bools: Option<Vec<bool>> = all!(Bool);
-            let texts: Option<Vec<Arc<str>>> = all!(Str);
-            let values = match (&doubles, &ints, &bools, &texts) {
-                (Some(values), ..) => SlideValues::F64(values),
-                (_, Some(values), ..) => SlideValues::I32(values),
-                (.., Some(values), _) => SlideValues::Bool(values),
-                (.., Some(values)) => SlideValues::Str(values),
-                _ => SlideValues::Mixed(values),
-            };
-            builder.column(SlideColumn { name, times, values, status });
+        let (mut others, last) = (Vec::new(), self.last_of(start));
+        while let Some(entry) = self.others.first_entry().filter(|entry| entry.key().0 <= last) {
+            others.push(entry.remove());
         }
-        let within = |other: &Other<T>| other.time_ns < end || end == u64::MAX;
-        let (mut taken, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.others).into_iter().partition(within);
-        self.others = kept;
-        taken.sort_by(|a, b| (a.kind, &a.identifier, a.time_ns).cmp(&(b.kind, &b.identifier, b.time_ns)));
-        taken.into_iter().for_each(|other| builder.other(other));
-        out.push(builder.build());
+        // In order of time and arrival they are already.
+        others.sort_by(|a, b| order(a).cmp(&order(b)));
+        slide.set_others(others);
+        out.push(slide);
         end
     }
 }
+
+/// What a slide sorts by, beside time: events and errors have identifiers, CAN frames and markers are all alike.
+fn order<T>(other: &Other<T>) -> (OtherKind, &str) {
+    let named = matches!(other.kind, OtherKind::Event | OtherKind::Error);
+    (other.kind, if named { &other.identifier } else { "" })
+}
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

@@ -334,6 +334,7 @@ impl Client {
             essentials,
             from_ns,
             until_now,
+            aligned: false,
         };
         let reader = self.with(py, "read", move |client| client.read(options))?;
         Ok(Reader::new(reader, self.formats.clone(), grouped, skip_undecodable))

@@ -209,6 +209,20 @@ impl Reader {
         boundary::quick(py, "store", || reader.store_offset(topic, partition, offset))
     }
 
+    /// Keeps the streams of each session together in time, or lets each run as it comes.
+    fn align(&self, py: Python<'_>, on: bool) -> PyResult<()> {
+        let reader = self.reader.get(py)?;
+        boundary::quick(py, "align", || {
+            reader.set_aligned(on);
+            Ok(())
+        })
+    }
+
+    #[getter]
+    fn aligned(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.reader.get(py)?.is_aligned())
+    }
+
     /// This packet was handled: the group goes on behind it.
     fn store(&self, py: Python<'_>, packet: &Bound<'_, Packet>) -> PyResult<()> {
         let reader = self.reader.get(py)?;

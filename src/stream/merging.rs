@@ -18,7 +18,9 @@ use super::client::Client;
 use super::formats::{Formats, Found, UnknownFormat, no_format, wrong_width};
 use super::reader::{Packet, SessionRef};
 use crate::error::{Error, Printable, Result};
-use crate::packet::{ColumnBlock, Decoder, Head, PacketFormat, PacketType, TimeRange, Times, Wanted, decode_message};
+use crate::packet::{
+    ColumnBlock, Decoder, Head, PacketFormat, PacketType, TimeRange, Times, Wanted, decode_message, latest_ns,
+};
 use crate::pipeline::{MergeOptions, Other, OtherKind, Slide};
 use crate::proto::open_data::{ErrorPacket, EventPacket, MarkerPacket, RawCanDataPacket, event_data_format};
 use crate::time::{Clock, SystemClock};
@@ -432,9 +434,7 @@ impl State {
         }
         if resolved.names.is_empty() {
             // Nobody wants it; its times count all the same.
-            self.times.clear();
-            self.decoder.times_into(kind, content, 1, &mut self.times);
-            if let Some(highest) = self.times.iter().copied().max() {
+            if let Some(highest) = latest_ns(kind, content) {
                 self.sessions[session].advance(self.merge, &packet.stream, highest, &mut self.slides);
                 self.give_out(session, highest, out);
             }
@@ -493,7 +493,7 @@ impl State {
             What::Samples(kind) => {
                 // What is wrong with it is said when it is fed.
                 let _ = self.decoder.open(kind, content);
-                self.decoder.times_into(kind, content, usize::MAX, &mut self.times);
+                self.decoder.times_into(kind, content, &mut self.times);
             }
             What::Other(OtherKind::Marker) => {}
             What::Other(kind) => self.times.extend(read_other(kind, content).map(|(time_ns, _)| time_ns)),

@@ -154,6 +154,8 @@ pub struct ReadOptions {
     pub from_ns: Option<u64>,
     /// Stop at what was there when the session was taken up, even if it is still live.
     pub until_now: bool,
+    /// Keep the streams of each session together in time: see [`super::Reader::set_aligned`].
+    pub aligned: bool,
 }
 
 impl Default for ReadOptions {
@@ -174,6 +176,7 @@ impl Default for ReadOptions {
             essentials: false,
             from_ns: None,
             until_now: false,
+            aligned: false,
         }
     }
 }

@@ -59,12 +59,13 @@ impl std::fmt::Debug for Slides {
 }
 
 impl Slides {
-    /// Slides of a reader; with `events`, what happens to sessions and streams is given out between them.
+    /// Slides of a reader, which keeps the streams of a session together from now on; with `events`, what happens to sessions and streams is given out between them.
     ///
     /// # Errors
     /// As [`Merging::new`].
     pub fn new(reader: Arc<Reader>, client: Client, options: &MergingOptions, events: bool) -> Result<Self> {
         let merging = Merging::new(client, options)?;
+        reader.set_aligned(true);
         Ok(Self { reader, merging, grouped: options.grouped, events, state: Mutex::default() })
     }
 
