@@ -98,13 +98,15 @@ class Merged:
 class SampleLab(Lab):
     """A lab with sessions of samples and with sample readers."""
 
-    def recording(self, identifier: str = "FP1") -> telewire.Session:
-        """A session to write to, times in ms through `rows` and `periodic`."""
-        return self.client.create_session(SOURCE, identifier=identifier)
+    def recording(self, identifier: str = "FP1", parameters: Iterable[str] = "ABC") -> telewire.Session:
+        """A session to write these parameters to, times in ms through `rows` and `periodic`."""
+        session = self.client.create_session(SOURCE, identifier=identifier)
+        session.configure([telewire.Event("Gear"), *(telewire.Parameter(name) for name in parameters)])
+        return session
 
     def recorded(self, *packets: tuple[str, str, Sequence[int], Sequence[Any]], identifier: str = "FP1") -> str:
         """The key of an ended session with these packets: stream, parameter, times in ms, values."""
-        with self.recording(identifier) as session:
+        with self.recording(identifier, dict.fromkeys(parameter for _, parameter, _, _ in packets)) as session:
             for stream, parameter, times_ms, values in packets:
                 rows(session, stream, parameter, times_ms, values)
         return session.key

@@ -60,7 +60,7 @@ def test_what_a_handler_had_not_returned_for_is_delivered_again(library: SampleL
     session = library.recording()
     reader, seen = library.reader(reading("g2")), Seen()
     reader.add_handler(seen)
-    service, merged = library.merge(reader)
+    service, _ = library.merge(reader)
     begun, go_on = threading.Event(), threading.Event()
 
     def hanging(data: Any) -> None:

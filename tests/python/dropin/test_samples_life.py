@@ -486,7 +486,7 @@ def test_a_packet_without_a_known_format_is_counted_and_the_others_come(library:
 
 
 def test_the_samples_of_a_slide_are_the_windows_own_memory(library: SampleLab) -> None:
-    with library.recording() as session:
+    with library.recording(parameters="AILTM") as session:
         stream = session.stream("")
         stream.write_rows("A", timestamps_ns=[1000 * MS, 1001 * MS], values=[1.5, 2.5])
         stream.write_rows("I", timestamps_ns=[1000 * MS], values=[7])

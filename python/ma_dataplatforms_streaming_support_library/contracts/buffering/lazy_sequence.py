@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["LazySequence", "ValueSequence"]
+# What programs see of these are sequences.
+__all__: list[str] = []
 
 _T_co = TypeVar("_T_co", covariant=True)
 

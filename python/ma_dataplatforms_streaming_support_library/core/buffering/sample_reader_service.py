@@ -17,7 +17,6 @@ from ma_dataplatforms_streaming_support_library.core.base.library_service import
 from ma_dataplatforms_streaming_support_library.core.base.metrics import Figure
 from ma_dataplatforms_streaming_support_library.core.buffering.emission import Emission
 from ma_dataplatforms_streaming_support_library.core.buffering.inbox import Ended, Inbox, Joined
-from ma_dataplatforms_streaming_support_library.core.buffering.late_samples import LateSamples
 from ma_dataplatforms_streaming_support_library.core.buffering.shapes import Shape, shape_of
 from ma_dataplatforms_streaming_support_library.core.buffering.subscriptions import Subscriptions
 from ma_dataplatforms_streaming_support_library.core.packet_reading.gate import Arrival, Gate
@@ -99,7 +98,6 @@ class SampleReaderService(LibraryService, ISampleReaderService):
         self._dispatcher: Dispatcher | None = None
         self._gate: Gate | None = None
         self._merger: Merger | None = None
-        self._late = LateSamples(self.what, self.logger)
         # The sessions that have begun, and those that had begun before this service came, by key.
         self._open: dict[str, _Session] = {}
         self._unseen: dict[str, SessionInfo] = {}
@@ -107,7 +105,6 @@ class SampleReaderService(LibraryService, ISampleReaderService):
         self._drain = True
         # Windows of which not everything was delivered.
         self._cut_short = 0
-        self._touched: set[tuple[str, str]] = set()
         self._warned_of_nobody = False
         self.session_data_merging_started: Event[SessionInfo] = self.event("session_data_merging_started")
         self.session_data_merging_completed: Event[SessionInfo] = self.event("session_data_merging_completed")
@@ -339,14 +336,12 @@ class SampleReaderService(LibraryService, ISampleReaderService):
         merger = self._merger
         if merger is None:
             merger = self._merger = self._new_merger()
-        self._touched = {(session.info.data_source, key) for key, session in self._open.items()}
         self._look_for_unseen(items)
         for found in merger.push(items):
             if isinstance(found, Window):
                 self._on_window(found)
             else:
                 self._on_event(found)
-        self._late.look(merger, self._touched)
         for key, session in self._open.items():
             frontier_ns = merger.frontier_ns(key)
             if frontier_ns is not None and frontier_ns > session.frontier_ns:
@@ -390,7 +385,6 @@ class SampleReaderService(LibraryService, ISampleReaderService):
         if info.session_key in self._open:
             return
         self._open[info.session_key] = _Session(info)
-        self._touched.add((info.data_source, info.session_key))
         self.logger.info(f"{self.what}: data of session '{info.session_key}' begins")
         self.session_data_merging_started.fire(info)
         self._emission.start(info.data_source, info.session_key)

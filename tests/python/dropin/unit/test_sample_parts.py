@@ -38,7 +38,7 @@ class Samples(IHandler[ISampleData]):
 
 
 class Times(IHandler[ITimestampData]):
-    def handle(self, obj) -> None: ...  # type: ignore[no-untyped-def]
+    def handle(self, obj) -> None: ...  # type: ignore[no-untyped-def]  # noqa: ANN001
 
 
 class Named(IHandler["TimestampData"]):
@@ -70,7 +70,7 @@ class Called:
 
 
 class Bare:
-    def handle(self, obj) -> None: ...  # type: ignore[no-untyped-def]
+    def handle(self, obj) -> None: ...  # type: ignore[no-untyped-def]  # noqa: ANN001
 
 
 class Open(IHandler[Any]):
