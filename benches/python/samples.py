@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -128,8 +129,10 @@ def drop_in(handler: Callable[[], Any], place: Place, cleanup: ExitStack) -> Cal
         samples.set_reader_service(reader)
         samples.add_handler(found)
         samples.subscribe_all()
+        complete = threading.Event()
+        samples.session_data_merging_completed.subscribe(lambda *_: complete.set())
         with samples, reader:
-            assert reader.wait_for_completion(timeout_seconds=DEADLINE_S)
+            assert complete.wait(DEADLINE_S)
         return Found(found.total)
 
     return read
