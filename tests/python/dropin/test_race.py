@@ -1,8 +1,8 @@
 """Three cars of a race live at fifty times their speed, out through sample reader and data reader: every row counts.
 
 Rows repeat a time where one lap ends and the next begins; the later one replaces the earlier one. So of the real race's
-127,684 rows 127,478 are delivered and 206 are replaced, and none comes late. The real race is used where its file is: in
-TELEWIRE_RACE_FILE, or beside the repository. All of it takes two minutes and runs by itself: `make race`.
+127,684 rows 127,478 are delivered and 206 are replaced, and none comes late. The real race is used where its file is:
+in TELEWIRE_RACE_FILE, or beside the repository. All of it takes two minutes and runs by itself: `make race`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -219,10 +218,10 @@ def test_every_row_of_a_live_race_is_accounted_for(kafka: str, domain: str, tmp_
 
 
 @pytest.fixture
-def real_race() -> Iterator[pa.Table]:
+def real_race() -> pa.Table:
     if not REAL.is_file():
         pytest.skip(NO_RACE)
-    yield pq.read_table(REAL)
+    return pq.read_table(REAL)
 
 
 if ASK_FOR_REAL:
