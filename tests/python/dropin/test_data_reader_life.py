@@ -96,7 +96,7 @@ def test_starting_without_a_sample_reader_is_warned_about(library: Lab) -> None:
 def test_only_sample_readers_can_be_attached(library: Lab) -> None:
     service = library.library.get_data_reader_api().create_service().unwrap()
     with pytest.raises(TypeError, match="must be a sample reader service, not str"):
-        service.set_sample_reader_service("samples")
+        service.set_sample_reader_service("samples")  # type: ignore[arg-type]
 
 
 def test_another_sample_reader_takes_the_place_of_one_only_before_the_start(library: Lab, source: Source) -> None:
@@ -298,27 +298,33 @@ def test_conformance_14_after_unsubscribing_the_handler_is_not_called_again(libr
     service = data_reader(library, upstream)
     # Many rounds, because what is looked for is a call between two instructions.
     for number in range(40):
-        seen: list[BatchResult] = []
-        over = threading.Event()
-        late: list[BatchResult] = []
-
-        def handle(
-            batch: BatchResult,
-            seen: list[BatchResult] = seen,
-            over: threading.Event = over,
-            late: list[BatchResult] = late,
-        ) -> None:
-            (late if over.is_set() else seen).append(batch)
-
-        service.subscribe("dash", ["V"], 100.0, handle, 100.0, Derived() if number % 2 else None)
+        last = _Last()
+        service.subscribe("dash", ["V"], 100.0, last, 100.0, Derived() if number % 2 else None)
         feeding = threading.Thread(target=upstream.run, args=(source.info, source.windows[:20]))
         feeding.start()
-        eventually(lambda seen=seen, number=number: len(seen) > number)
+        last.await_calls(number + 1)
         assert service.unsubscribe("dash")
-        over.set()
+        last.over = True
         feeding.join(DEADLINE_S)
-        eventually(lambda: len(upstream.taps[0]) == 0)
-        assert late == []
+        tapped = upstream.taps[0]
+        while len(tapped):
+            time.sleep(0.001)
+        assert not last.late
+
+
+class _Last:
+    """A handler that tells calls from before and after a moment apart."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.over = self.late = False
+
+    def handle(self, _: BatchResult) -> None:
+        self.calls += 1
+        self.late = self.late or self.over
+
+    def await_calls(self, count: int) -> None:
+        eventually(lambda: self.calls >= count)
 
 
 def test_unsubscribing_waits_for_the_call_that_runs(library: Lab, source: Source) -> None:
@@ -432,7 +438,9 @@ def test_stopping_in_the_midst_delivers_what_is_complete_and_nothing_partial(
 
 
 def test_after_stop_returned_nothing_is_called(library: Lab, source: Source) -> None:
-    upstream, seen, late, over = Upstream(), [], [], threading.Event()
+    upstream, over = Upstream(), threading.Event()
+    seen: list[BatchResult] = []
+    late: list[BatchResult] = []
     service = data_reader(library, upstream)
 
     def handle(batch: BatchResult) -> None:

@@ -274,7 +274,8 @@ def test_several_data_readers_and_sample_handlers_behind_one_sample_reader(libra
     chain = Chain(library, of_session(key), BufferingConfiguration(["W"]))
     chain.attach()
     chain.subscribe()
-    other, lines, times = data_reader(library, chain.samples), Batches(), []
+    other, lines = data_reader(library, chain.samples), Batches()
+    times: list[int] = []
     completed = Completed(other)
     assert other.subscribe("lines", ["W"], 2.0, lines, processor=LinearInterpolationProcessor(20 * MS))
     chain.samples.add_timestamp_handler(lambda data: times.extend(column.timestamp for column in data.time_columns))
