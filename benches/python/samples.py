@@ -1,10 +1,13 @@
-"""CPU time per sample that reaches a Python handler: the drop-in's sample reader, and upb over confluent-kafka.
+"""CPU time per sample that reaches a handler of the drop-in's sample reader, and the same handler fed by other clients.
 
-A hundred parameters at 100 Hz, read from one topic to its end. The per-sample handlers look at the time, the status
-and the value of every sample and add them up; the peer does that over the messages that google.protobuf (upb) parses,
-packet by packet, while the drop-in first brings everything into the order of its times. By arrays means the same sums
-from `SampleData.timestamps`, `samples` and `statuses`, beside the peer's loop over samples. Each side is a process of
-its own, rounds are interleaved, the figure is the median of the paired ratios. See benches/README.md.
+A hundred parameters at 100 Hz, read from one topic to its end. Three handlers: one that looks at every sample of
+`SampleData`, one that looks at every sample of `TimestampData`, and one that takes `TimestampData` as arrays. The same
+handler objects are called by the drop-in, which first brings everything into the order of its times, and by a loop over
+confluent-kafka that parses each packet with google.protobuf (upb), makes the same classes of its samples and puts
+nothing in order. Beside them stands the least that can be done there: a loop over upb's messages that makes nothing.
+
+Each side is a process of its own, rounds are interleaved, the figure is the median of the paired ratios. See
+benches/README.md.
 """
 
 from __future__ import annotations
@@ -13,10 +16,10 @@ import argparse
 import math
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from confluent_kafka import Message
@@ -44,23 +47,29 @@ import telewire
 from ma_dataplatforms_streaming_support_library.contracts.buffering.buffering_configuration import (
     BufferingConfiguration,
 )
+from ma_dataplatforms_streaming_support_library.contracts.buffering.generic_value import GenericValue
 from ma_dataplatforms_streaming_support_library.contracts.buffering.i_sample_data import ISampleData
 from ma_dataplatforms_streaming_support_library.contracts.buffering.i_timestamp_data import ITimestampData
 from ma_dataplatforms_streaming_support_library.contracts.buffering.sample_data import SampleData
+from ma_dataplatforms_streaming_support_library.contracts.buffering.sample_value import SampleValue
+from ma_dataplatforms_streaming_support_library.contracts.buffering.timestamp_column import TimestampColumn
+from ma_dataplatforms_streaming_support_library.contracts.buffering.timestamp_data import TimestampData
+from ma_dataplatforms_streaming_support_library.contracts.buffering.timestamp_value import TimestampValue
 from ma_dataplatforms_streaming_support_library.contracts.buffering.value_status import ValueStatus
 from ma_dataplatforms_streaming_support_library.contracts.packet_reading.packet_reading_configuration import (
     PacketReadingConfiguration,
 )
 from ma_dataplatforms_streaming_support_library.contracts.packet_reading.packet_reading_type import PacketReadingType
 from ma_dataplatforms_streaming_support_library.contracts.shared.i_handler import IHandler
-from telewire.protos.open_data_pb2 import DATA_STATUS_VALID, Packet, PeriodicDataPacket
+from telewire.protos.open_data_pb2 import Packet, PeriodicDataPacket
 
 RATE_HZ: Final = 100
 INTERVAL_NS: Final = 1_000_000_000 // RATE_HZ
 START_NS: Final = 1_700_000_000_000_000_000
 MASK: Final = 0xFFFF
+STATUSES: Final = tuple(ValueStatus)
 
-# Every handler adds up all values, and the low bits of all times, of valid samples: a side that skips one is seen.
+# Every side adds up all values, and the low bits of all times, of valid samples: one that skips a sample is seen.
 
 
 class BySample(IHandler[ISampleData]):
@@ -95,19 +104,18 @@ class ByTime(IHandler[ITimestampData]):
         self.total += total
 
 
-class ByArrays(IHandler[SampleData]):
+class ByArrays(IHandler[TimestampData]):
     """The same with arrays."""
 
     def __init__(self) -> None:
         self.total = 0.0
 
-    def handle(self, data: SampleData) -> None:
+    def handle(self, data: TimestampData) -> None:
         """Add up whole arrays."""
         samples = data.samples
-        if not len(samples):
-            return
-        valid = data.statuses == ValueStatus.VALID
-        self.total += float(samples.sum(where=valid) + (data.timestamps & np.uint64(MASK)).sum(where=valid))
+        there = ~np.isnan(samples)
+        times = (data.timestamps & np.uint64(MASK)).astype(np.float64)
+        self.total += float(samples.sum(where=there) + (there.sum(axis=1) * times).sum())
 
 
 def drop_in(handler: Callable[[], Any], place: Place, cleanup: ExitStack) -> Callable[[], Found]:
@@ -138,18 +146,90 @@ def drop_in(handler: Callable[[], Any], place: Place, cleanup: ExitStack) -> Cal
     return read
 
 
-def peer(place: Place, _cleanup: ExitStack) -> Callable[[], Found]:
-    """`consume(1000)`, each packet parsed by upb, and the same sums."""
+def packets_of(messages: list[Message]) -> Iterator[PeriodicDataPacket]:
+    """The periodic packets, parsed by upb."""
+    for message in messages:
+        packet = Packet.FromString(message.value() or b"")
+        if packet.type == "PeriodicData":
+            yield PeriodicDataPacket.FromString(packet.content)
+
+
+def as_samples(packet: PeriodicDataPacket, names: Sequence[str]) -> Iterator[SampleData]:
+    """A packet as the sample reader's classes, by parameter."""
+    start, interval = packet.start_time, packet.interval
+    end = start + interval * len(packet.columns[0].double_samples.samples)
+    for name, column in zip(names, packet.columns, strict=True):
+        time_ns, values = start, []
+        for sample in column.double_samples.samples:
+            values.append(TimestampValue(time_ns, GenericValue(sample.value), STATUSES[sample.status]))
+            time_ns += interval
+        yield SampleData(SOURCE, "", name, start, end, values)
+
+
+def as_times(packet: PeriodicDataPacket, names: Sequence[str]) -> Iterator[TimestampData]:
+    """A packet as the sample reader's classes, by time."""
+    start, interval = packet.start_time, packet.interval
+    rows = zip(*(column.double_samples.samples for column in packet.columns), strict=True)
+    columns = [
+        TimestampColumn(
+            start + number * interval,
+            [
+                SampleValue(name, GenericValue(sample.value), STATUSES[sample.status])
+                for name, sample in zip(names, row, strict=True)
+            ],
+        )
+        for number, row in enumerate(rows)
+    ]
+    yield TimestampData(SOURCE, "", start, start + interval * len(columns), columns)
+
+
+class Arrays(NamedTuple):
+    """What `ByArrays` asks of `TimestampData`."""
+
+    timestamps: Any
+    samples: Any
+
+
+def as_arrays(packet: PeriodicDataPacket, _names: Sequence[str]) -> Iterator[Arrays]:
+    """A packet as arrays."""
+    valid, nan = ValueStatus.VALID, math.nan
+    columns = [
+        [sample.value if sample.status == valid else nan for sample in column.double_samples.samples]
+        for column in packet.columns
+    ]
+    samples = np.array(columns).T
+    times = packet.start_time + np.arange(len(samples), dtype=np.uint64) * packet.interval
+    yield Arrays(times, samples)
+
+
+def by_upb(
+    handler: Callable[[], Any], shape: Callable[[Any, Sequence[str]], Iterator[Any]], place: Place
+) -> Callable[[], Found]:
+    """`consume(1000)`, each packet parsed by upb and brought into the shape that the handler takes."""
+
+    def read() -> Found:
+        found, names = handler(), [f"p{number:03}:Bench" for number in range(1000)]
+
+        def take(messages: list[Message]) -> float:
+            found.total = 0.0
+            for packet in packets_of(messages):
+                for data in shape(packet, names[: len(packet.columns)]):
+                    found.handle(data)
+            return float(found.total)
+
+        return consumed(place, take)
+
+    return read
+
+
+def plain_loop(place: Place, _cleanup: ExitStack) -> Callable[[], Found]:
+    """`consume(1000)`, each packet parsed by upb, and the sums without a handler or objects of one's own."""
 
     def take(messages: list[Message]) -> float:
-        total, valid = 0.0, DATA_STATUS_VALID
-        for message in messages:
-            packet = Packet.FromString(message.value() or b"")
-            if packet.type != "PeriodicData":
-                continue
-            content = PeriodicDataPacket.FromString(packet.content)
-            start, interval = content.start_time, content.interval
-            for column in content.columns:
+        total, valid = 0.0, int(ValueStatus.VALID)
+        for packet in packets_of(messages):
+            start, interval = packet.start_time, packet.interval
+            for column in packet.columns:
                 time_ns = start
                 for sample in column.double_samples.samples:
                     if sample.status == valid:
@@ -160,15 +240,23 @@ def peer(place: Place, _cleanup: ExitStack) -> Callable[[], Found]:
     return lambda: consumed(place, take)
 
 
-def _drop_in(handler: Callable[[], Any]) -> Side:
+def _ours(handler: Callable[[], Any]) -> Side:
     return lambda place, cleanup: drop_in(handler, place, cleanup)
 
 
+def _theirs(handler: Callable[[], Any], shape: Callable[[Any, Sequence[str]], Iterator[Any]]) -> Side:
+    return lambda place, _: by_upb(handler, shape, place)
+
+
+HANDLERS: Final = ("SampleData", "TimestampData", "arrays")
 SIDES: Final[dict[str, Side]] = {
-    "drop-in, SampleData": _drop_in(BySample),
-    "drop-in, TimestampData": _drop_in(ByTime),
-    "drop-in, arrays": _drop_in(ByArrays),
-    PEER: peer,
+    "drop-in, SampleData": _ours(BySample),
+    f"{PEER}, SampleData": _theirs(BySample, as_samples),
+    "drop-in, TimestampData": _ours(ByTime),
+    f"{PEER}, TimestampData": _theirs(ByTime, as_times),
+    "drop-in, arrays": _ours(ByArrays),
+    f"{PEER}, arrays": _theirs(ByArrays, as_arrays),
+    PEER: plain_loop,
 }
 
 
@@ -232,16 +320,21 @@ def main() -> int:
         title=f"{options.parameters} parameters at {RATE_HZ} Hz, {count:,} samples in {options.packets} packets, "
         f"{options.compression}"
     )
-    for heading in ("", "samples/s", "CPU µs/sample", "times as fast", "times less CPU"):
+    for heading in ("", "samples/s", "CPU µs/sample", "CPU of the same handler there", "of the plain loop"):
         table.add_column(heading, justify="right" if heading else "left")
     ratios: dict[str, Any] = {}
     for side, found in series.items():
         rates = found.facts()
         row = [side, f"{rates['packets_per_s']:,.0f}", f"{rates['cpu_us_per_packet']:.3f}"]
-        if side != PEER:
-            speed, cpu = paired(found, series[PEER]), paired_cpu(series[PEER], found)
-            ratios[side] = {"speed": asdict(speed), "cpu": asdict(cpu)}
-            row += [str(speed), str(cpu)]
+        if side.startswith("drop-in"):
+            # How many times as much CPU time the others need.
+            same = series[side.replace("drop-in", PEER)]
+            ratios[side] = {
+                "cpu": asdict(handled := paired_cpu(same, found)),
+                "speed": asdict(paired(found, same)),
+                "cpu of the plain loop": asdict(plain := paired_cpu(series[PEER], found)),
+            }
+            row += [f"{handled} times", f"{plain} times"]
         table.add_row(*row)
     console.print(table)
     console.print("Medians of paired ratios, in brackets their quartiles; CPU of each whole process.")
