@@ -4,6 +4,8 @@
 //! going back for one never doubles a packet for another. A session that becomes known after some of its records went
 //! by is read again from its start offset.
 
+mod aligned;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
+use self::aligned::{Gate, Stuck, Supply, hold};
 use super::client::Client;
 use super::moment::Moment;
 use super::options::{Inactivity, LiveStart, ReadOptions};
@@ -22,6 +25,7 @@ use crate::kafka::admin::Topics;
 use crate::kafka::consumer::Message;
 use crate::kafka::{Consumer, Event, Start, TopicPartition};
 use crate::packet::{Head, PacketType, decode_message};
+use crate::pipeline::Aligner;
 use crate::proto::open_data::CoverageCursorInfoPacket;
 use crate::session::{Pattern, SessionChange, SessionInfo};
 
@@ -55,6 +59,7 @@ struct Part {
     /// Where reading began when a group had stored it there; nothing before it is read again.
     resumed_at: Option<i64>,
     users: usize,
+    supply: Supply,
 }
 
 /// A partition as one session sees it.
@@ -101,10 +106,13 @@ struct Active {
     /// For how long nothing came while it could have.
     silent: Duration,
     warned: bool,
+    /// Keeps its streams together, where that is asked for and there are several.
+    aligner: Option<Aligner<Item>>,
+    stuck: Stuck,
 }
 
 /// Says that a feed has nothing more to give, however its thread ends.
-struct Finished(Arc<ReaderCore>);
+struct Finished(Arc<ReaderCore>, usize);
 
 impl Drop for Finished {
     fn drop(&mut self) {
@@ -113,7 +121,7 @@ impl Drop for Finished {
                 .queue
                 .fail(Error::Invalid("the reader's thread ended by a panic; this is a defect of telewire".into()));
         }
-        self.0.queue.finish();
+        self.0.queue.finish(self.1);
     }
 }
 
@@ -123,6 +131,8 @@ pub(crate) struct Feed {
     options: Arc<ReadOptions>,
     pattern: Pattern,
     scope: Scope,
+    /// Which of the queue's sources this is.
+    source: usize,
     consumer: Arc<Consumer>,
     grouped: bool,
     subscribed: Vec<String>,
@@ -162,6 +172,7 @@ pub(crate) struct Feed {
     associated: HashSet<(String, String)>,
     /// The group has given us our share, perhaps an empty one.
     joined: bool,
+    gate: Gate,
 }
 
 impl Feed {
@@ -170,7 +181,7 @@ impl Feed {
         core: Arc<ReaderCore>,
         options: Arc<ReadOptions>,
         pattern: Pattern,
-        scope: Scope,
+        (scope, source): (Scope, usize),
         (sessions, changes): (Vec<Arc<SessionInfo>>, Receiver<SessionChange>),
     ) -> Result<Self> {
         let grouped = !options.group_id.is_empty();
@@ -181,12 +192,14 @@ impl Feed {
         }
         core.consumers.lock().push(Arc::downgrade(&consumer));
         let now = Instant::now();
+        let gate = Gate::new(core.queue.turn(), options.buffer_bytes, now);
         let mut feed = Self {
             client,
             core,
             options,
             pattern,
             scope,
+            source,
             consumer,
             grouped,
             subscribed: Vec::new(),
@@ -214,6 +227,7 @@ impl Feed {
             early: HashSet::new(),
             associated: HashSet::new(),
             joined: false,
+            gate,
         };
         feed.waiting = sessions.into_iter().filter(|info| feed.selects(info)).collect();
         feed.early = feed.waiting.iter().map(|info| info.key.clone()).collect();
@@ -269,10 +283,11 @@ impl Feed {
 
     pub(crate) fn run(mut self) {
         // Also when this thread panics: whoever waits for items must not wait for ever.
-        let _finished = Finished(self.core.clone());
+        let _finished = Finished(self.core.clone(), self.source);
         let core = self.core.clone();
         // A question that is under way when the reader is closed is called off.
         let outcome = interrupt::with_hook(move || core.stop.load(Ordering::Acquire), || self.work());
+        self.let_all_out();
         self.pass_on();
         if let Err(error) = outcome
             && !self.stopped()
@@ -297,11 +312,13 @@ impl Feed {
                 return Ok(());
             }
             self.now = Instant::now();
+            self.follow_switch();
             self.take_up_waiting()?;
             while let Ok(change) = self.changes.try_recv() {
                 self.on_change(change);
             }
             self.look_for_streams();
+            self.let_out();
             self.complete();
             self.pass_on();
             if let Some(error) = self.failure.take() {
@@ -349,8 +366,11 @@ impl Feed {
             return;
         }
         self.round += 1;
+        self.gate.listening = true;
         let consumer = self.consumer.clone();
-        consumer.poll(TICK, room.min(MOST), &mut |event| self.on_event(event));
+        let most = room.min(MOST).min(self.gate.most());
+        consumer.poll(TICK, most, &mut |event| self.on_event(event));
+        self.gate.learn_size(self.counts);
     }
 
     fn wait_for_room(&mut self) {
@@ -371,6 +391,7 @@ impl Feed {
             .values()
             .flat_map(HashMap::values)
             .filter_map(|slot| self.parts.get(*slot))
+            .filter(|part| on || !part.supply.paused)
             .map(|part| part.place.clone())
             .collect();
         match self.consumer.pause(&places, on) {
@@ -474,6 +495,8 @@ impl Feed {
             done: false,
             silent: Duration::ZERO,
             warned: false,
+            aligner: None,
+            stuck: Stuck::default(),
             info: info.clone(),
         };
         if self.begins_at_edge(&info) {
@@ -584,6 +607,9 @@ impl Feed {
             active.streams.entry(stream).or_default();
             active.taken.insert(place);
         }
+        if self.gate.is_on() {
+            active.align();
+        }
         back.into_iter().try_for_each(|(slot, start)| self.go_back(slot, start))
     }
 
@@ -602,6 +628,7 @@ impl Feed {
             self.consumer.rewind(&start)?;
         }
         part.position = start.offset;
+        self.begin_anew(slot);
         Ok(())
     }
 
@@ -613,7 +640,7 @@ impl Feed {
     }
 
     fn open_slot(&mut self, place: TopicPartition, position: i64, resumed_at: Option<i64>) -> usize {
-        let part = Part { place: place.clone(), position, resumed_at, users: 0 };
+        let part = Part { place: place.clone(), position, resumed_at, users: 0, supply: Supply::default() };
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.parts[slot] = part;
@@ -630,6 +657,7 @@ impl Feed {
 
     fn close_slot(&mut self, slot: usize) {
         self.recent = None;
+        self.begin_anew(slot);
         if let Some(part) = self.parts.get(slot) {
             if let Some(partitions) = self.slots.get_mut(&part.place.topic) {
                 partitions.remove(&part.place.partition);
@@ -675,7 +703,7 @@ impl Feed {
                     // What was known when the session was taken up may have contained this change.
                     if active.info != info {
                         active.info = info.clone();
-                        self.out.push(Item::SessionUpdated(info));
+                        active.follow(Item::SessionUpdated(info), &mut self.out);
                     }
                 } else if self.scope != Scope::Historic && self.selects(&info) {
                     // The identifier may match the pattern only now.
@@ -874,6 +902,8 @@ impl Feed {
             for active in self.sessions.values_mut() {
                 active.places.remove(&slot);
                 active.taken.remove(place);
+                // Nothing of it was handled: whoever has the partition next reads it again.
+                active.aligner.iter_mut().for_each(|aligner| aligner.close(slot).for_each(drop));
             }
             self.close_slot(slot);
         }
@@ -888,6 +918,7 @@ impl Feed {
             Event::End { topic, partition, offset } => {
                 if let Some(part) = self.slot(topic, partition).and_then(|slot| self.parts.get_mut(slot)) {
                     part.position = part.position.max(offset);
+                    part.supply.hear(true);
                 }
             }
             Event::Assigned(places) => {
@@ -910,16 +941,17 @@ impl Feed {
         self.recent = Some(slot);
         let Some(part) = self.parts.get_mut(slot) else { return };
         part.position = message.offset + 1;
+        part.supply.hear(false);
         let key = message.key.unwrap_or_default();
         if key != self.recent_key.as_bytes() {
             self.recent_key.clear();
             self.recent_key.push_str(std::str::from_utf8(key).unwrap_or_default());
         }
         let found = self.sessions.get_mut(&self.recent_key).and_then(|active| {
-            let Active { places, streams, reference, silent, warned, .. } = active;
-            Some((places.get_mut(&slot)?, streams, reference, silent, warned))
+            let Active { places, streams, reference, silent, warned, aligner, .. } = active;
+            Some((places.get_mut(&slot)?, streams, reference, silent, warned, aligner))
         });
-        let Some((place, streams, reference, silent, warned)) = found else {
+        let Some((place, streams, reference, silent, warned, aligner)) = found else {
             self.counts.skipped += 1;
             return;
         };
@@ -931,10 +963,6 @@ impl Feed {
         *silent = Duration::ZERO;
         *warned = false;
         let Some(value) = message.value else { return };
-        if let Some(state) = streams.get_mut(&place.stream).filter(|state| !state.started) {
-            state.started = true;
-            self.out.push(Item::StreamStarted(StreamRef { session: reference.clone(), stream: place.stream.clone() }));
-        }
         self.counts.packets += 1;
         self.counts.bytes += value.len() as u64;
         let head = Head::peek(value).ok();
@@ -955,15 +983,26 @@ impl Feed {
             *origin = Arc::new(Origin::clone(origin));
             *round = self.round;
         }
-        self.out.push(Item::Packet(Packet {
+        let packet = Packet {
             origin: origin.clone(),
             offset: message.offset,
             timestamp_ms: message.timestamp_ms,
             head,
             payload: Bytes::copy_from_slice(value),
-        }));
-        if let Some(cursor) = cursor {
-            self.out.push(Item::CoverageCursor { session: reference.clone(), time_ns: cursor.coverage_cursor_time });
+        };
+        let cursor = cursor.map(|cursor| {
+            let time_ns = cursor.coverage_cursor_time;
+            Item::CoverageCursor { session: reference.clone(), time_ns }
+        });
+        match aligner {
+            Some(aligner) => hold(aligner, slot, packet, cursor),
+            None => {
+                if let Some(state) = streams.get_mut(&place.stream) {
+                    start_stream(state, &packet, &mut self.out);
+                }
+                self.out.push(Item::Packet(packet));
+                self.out.extend(cursor);
+            }
         }
     }
 
@@ -1013,7 +1052,9 @@ impl Feed {
                 return;
             }
         }
-        self.sessions.values_mut().for_each(|active| active.silent += passed);
+        // What is held back has not been handled either.
+        let idle = self.sessions.values_mut().filter(|active| !active.holds_back());
+        idle.for_each(|active| active.silent += passed);
     }
 
     /// How long a session may be silent before it counts as complete.
@@ -1080,7 +1121,8 @@ impl Feed {
         let mut open: HashSet<&Arc<str>> = HashSet::new();
         for (slot, place) in &active.places {
             let position = self.parts.get(*slot).map_or(0, |part| part.position);
-            if place.end.is_none_or(|end| position.max(place.next) < end) {
+            let held = active.aligner.as_ref().is_some_and(|aligner| aligner.holds(*slot));
+            if held || place.end.is_none_or(|end| position.max(place.next) < end) {
                 open.insert(&place.stream);
             }
         }
@@ -1108,7 +1150,8 @@ impl Feed {
     }
 
     fn finish(&mut self, key: &str, by: Completion) {
-        let Some(active) = self.sessions.get(key) else { return };
+        let Some(active) = self.sessions.get_mut(key) else { return };
+        active.let_everything_out(&mut self.out);
         for (name, state) in &active.streams {
             if state.started && !state.completed {
                 self.out
@@ -1127,6 +1170,14 @@ impl Feed {
             return;
         }
         self.let_go(key);
+    }
+}
+
+/// Reports a stream before its first packet.
+fn start_stream(state: &mut StreamState, packet: &Packet, out: &mut Vec<Item>) {
+    if !state.started {
+        state.started = true;
+        out.push(Item::StreamStarted(StreamRef { session: packet.session.clone(), stream: packet.stream.clone() }));
     }
 }
 

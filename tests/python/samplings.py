@@ -101,7 +101,7 @@ class SampleLab(Lab):
     def recording(self, identifier: str = "FP1", parameters: Iterable[str] = "ABC") -> telewire.Session:
         """A session to write these parameters to, times in ms through `rows` and `periodic`."""
         session = self.client.create_session(SOURCE, identifier=identifier)
-        session.configure([telewire.Event("Gear"), *(telewire.Parameter(name) for name in parameters)])
+        session.configure([telewire.EventDefinition("Gear"), *(telewire.Parameter(name) for name in parameters)])
         return session
 
     def recorded(self, *packets: tuple[str, str, Sequence[int], Sequence[Any]], identifier: str = "FP1") -> str:
@@ -110,6 +110,14 @@ class SampleLab(Lab):
             for stream, parameter, times_ms, values in packets:
                 rows(session, stream, parameter, times_ms, values)
         return session.key
+
+    def two_streams(self, seconds: int = 9) -> str:
+        """The key of an ended session with A on the main stream and B on ``s``, 10 Hz, in packets of one second."""
+        times = [range(begin, begin + 1000, 100) for begin in range(0, seconds * 1000, 1000)]
+        return self.recorded(
+            *(("", "A", times_ms, [1.0] * 10) for times_ms in times),
+            *(("s", "B", times_ms, [2.0] * 10) for times_ms in times),
+        )
 
     def sample_reader(self, *arguments: Any, **options: Any) -> Any:
         """A sample reader, initialised; of the arguments of `BufferingConfiguration`."""

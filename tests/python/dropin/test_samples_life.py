@@ -83,10 +83,10 @@ def test_conformance_11_the_packet_reader_runs_first_and_the_library_stops_befor
 
 
 def test_one_packet_reader_feeds_several_sample_readers_and_its_own_handler(library: SampleLab) -> None:
-    key = library.recorded(("", "A", range(0, 9000, 100), [1.0] * 90), ("s", "B", range(0, 9000, 100), [2.0] * 90))
+    key = library.two_streams()
     reader, seen = library.reader(SOURCE, key), Seen()
     found = [
-        library.merge(reader, [name], buffering_window_length=length) for name, length in (("A", 500), ("B", 5000))
+        library.merge(reader, [name], buffering_window_length=length) for name, length in (("A", 2000), ("B", 5000))
     ]
     reader.add_handler(seen)
     assert reader.start().success
@@ -95,7 +95,7 @@ def test_one_packet_reader_feeds_several_sample_readers_and_its_own_handler(libr
         merged.await_event("session_data_merging_completed")
         assert {identifier for identifier, _, _ in merged.samples} == {name}
         assert len(merged.samples) == 90
-    assert [dto.packet.type for dto in seen.packets].count("RowData") == 2
+    assert [dto.packet.type for dto in seen.packets].count("RowData") == 18
 
 
 def test_a_packet_reader_is_not_replaced_while_the_sample_reader_is_started(library: SampleLab) -> None:
@@ -222,7 +222,7 @@ def test_a_handler_added_in_the_midst_of_a_session_gets_no_start_but_the_end(lib
 
 def test_a_session_completed_by_silence_has_its_tail_and_end(library: SampleLab) -> None:
     session = library.recording()
-    rows(session, "", "A", [1000, 1100], [1.0, 2.0])
+    rows(session, "", "A", [1000, 1010], [1.0, 2.0])
     reading = PacketReadingConfiguration(session_key=session.key, data_source=SOURCE, inactivity_timeout_seconds=1)
     reader = library.reader(reading)
     _, merged = library.merge(reader)
@@ -283,7 +283,7 @@ def test_stop_without_drain_delivers_the_end_only(library: SampleLab) -> None:
     assert service.stop(drain=False).success
     assert len(merged.samples) == 7
     assert merged.names[-2:] == ["end", "session_data_merging_completed"]
-    assert merged.of("end")[0].end_time == 6000 * MS
+    assert merged.of("end")[0].end_time == 6150 * MS
     with pytest.raises(TypeError):
         service.stop(drain="no")
 
@@ -532,7 +532,7 @@ class Tap:
 
 
 def test_a_tap_gets_every_parameter_and_all_frontiers_without_any_handler_or_subscription(library: SampleLab) -> None:
-    key = library.recorded(("", "A", range(0, 9000, 100), [1.0] * 90), ("s", "B", range(0, 9000, 100), [2.0] * 90))
+    key = library.two_streams()
     reader, service, tap = library.reader(SOURCE, key), library.sample_reader(), Tap()
     detached = Tap()
     service.attach(tap)

@@ -74,7 +74,7 @@ class _WindowValues(ValueSequence):
         try:
             return self._lists
         except AttributeError:
-            times, raws, statuses = _lists(self._window, self._parameter)
+            times, raws, statuses = self._window.lists(self._parameter)
             self._lists = times, raws, _statuses(statuses)
             return self._lists
 
@@ -82,7 +82,7 @@ class _WindowValues(ValueSequence):
         try:
             return self._arrays
         except AttributeError:
-            self._arrays = _arrays(self._window, self._parameter)
+            self._arrays = self._window.arrays(self._parameter)
             return self._arrays
 
     def __len__(self) -> int:
@@ -176,7 +176,7 @@ class _WindowColumns(LazySequence[TimestampColumn]):
     @cached_property
     def _rows(self) -> tuple[list[int], list[_Row]]:
         """Times and values, put in order at once for the whole window."""
-        times, offsets, identifiers, raws, statuses = _rows(self._window, self._parameters)
+        times, offsets, identifiers, raws, statuses = self._window.rows(self._parameters)
         known = _statuses(statuses)
         rows = [
             _Row(identifiers[begin:end], raws[begin:end], None if known is None else known[begin:end])
@@ -220,34 +220,3 @@ def _row_of(values: list[SampleValue]) -> _Row:
 def _statuses(numbers: list[int] | None) -> list[ValueStatus] | None:
     """The members of the enumeration for their numbers, shared."""
     return None if numbers is None else list(map(_STATUSES.__getitem__, numbers))
-
-
-def _arrays(window, parameter):
-    if hasattr(window, "arrays"):
-        return window.arrays(parameter)
-    column = window.column(parameter)
-    return column.timestamps_ns, column.values, column.status
-
-
-def _lists(window, parameter):
-    if hasattr(window, "lists"):
-        return window.lists(parameter)
-    times, values, status = _arrays(window, parameter)
-    return times.tolist(), values.tolist(), None if status is None else status.tolist()
-
-
-def _rows(window, parameters):
-    if hasattr(window, "rows"):
-        return window.rows(parameters)
-    found = []
-    for parameter in parameters:
-        times, values, statuses = _lists(window, parameter)
-        found += zip(times, [parameter] * len(times), values, statuses or [1] * len(times))
-    found.sort(key=lambda f: f[:2])
-    times, offsets = [], []
-    for i, f in enumerate(found):
-        if not times or times[-1] != f[0]:
-            times.append(f[0])
-            offsets.append(i)
-    offsets.append(len(found))
-    return times, offsets, [f[1] for f in found], [f[2] for f in found], [f[3] for f in found]

@@ -153,7 +153,7 @@ class PacketReaderService(ReaderService, IPacketReaderService):
 
     def _align(self) -> None:
         if (reader := self._reader) is not None:
-            getattr(reader, "align", bool)(bool(self._sinks))
+            reader.align(bool(self._sinks))
 
     # Beginning
 
@@ -176,7 +176,7 @@ class PacketReaderService(ReaderService, IPacketReaderService):
             buffer_bytes=0,
             buffer_packets=buffer_packets,
         )
-        getattr(reader, "align", bool)(bool(self._sinks))
+        reader.align(bool(self._sinks))
         what = f"session '{reading.session_key}'" if reading.session_key else f"'{reading.session_identifier_pattern}'"
         self.logger.info(
             f"{self.what}: reading {what} of data source '{reading.data_source}', {reading.reading_type.name}"
