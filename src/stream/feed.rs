@@ -197,7 +197,7 @@ impl Feed {
             grouped,
             subscribed: Vec::new(),
             paused: false,
-            step: MOST,
+            step: STEPS,
             changes,
             waiting: VecDeque::new(),
             retry_at: now,
@@ -361,7 +361,8 @@ impl Feed {
         consumer.poll(TICK, room.min(MOST).min(self.step), &mut |event| self.on_event(event));
         if let Some(size) = (self.counts.bytes - bytes).checked_div(self.counts.packets - packets) {
             let step = self.core.queue.most_bytes() / STEPS / usize::try_from(size).unwrap_or(usize::MAX).max(1);
-            self.step = step.max(1);
+            // What comes after small packets may be large.
+            self.step = step.clamp(1, self.step * 4);
         }
     }
 
