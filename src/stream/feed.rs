@@ -382,7 +382,8 @@ impl Feed {
         let before = (self.counts.packets, self.counts.bytes);
         consumer.poll(TICK, most, &mut |event| self.on_event(event));
         if let Some(size) = (self.counts.bytes - before.1).checked_div(self.counts.packets - before.0) {
-            self.packet_bytes = usize::try_from(size).unwrap_or(usize::MAX).max(1);
+            // What comes after small packets may be large.
+            self.packet_bytes = usize::try_from(size).unwrap_or(usize::MAX).max(self.packet_bytes / 4).max(1);
         }
     }
 
