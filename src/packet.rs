@@ -20,7 +20,7 @@ mod wire;
 
 pub use block::{ColumnBlock, ColumnView, PacketFormat, TableView, TimeRange, Times, ValueType};
 pub use columns::{Column, ColumnRef, FormatRef, SampleFormat, Samples, Strided, Timebase, Values, ValuesRef, status};
-pub use decode::{Appended, Decoder, SamplePacket, Wanted, decode_samples};
+pub use decode::{Appended, Decoder, SamplePacket, Wanted, decode_samples, latest_ns};
 pub use encode::{
     bytes_per_row, encode_periodic, encode_rows, encode_synchro, fixed_bytes, periodic_len, rows_len, synchro_len,
 };

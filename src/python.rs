@@ -20,6 +20,7 @@ mod reader;
 mod samples;
 mod session_writer;
 mod watch;
+mod windows;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -52,6 +53,8 @@ mod core_module {
     use super::session_writer::{SessionWriter, StreamWriter};
     #[pymodule_export]
     use super::watch::{FormatWatch, SessionWatch};
+    #[pymodule_export]
+    use super::windows::{Merger, Window, Windows};
     #[pymodule_export]
     use super::{build_info, shutdown, version};
 

@@ -31,6 +31,8 @@ const TICK: Duration = Duration::from_millis(20);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How many events are taken before they are passed on: as many as a reader takes at once.
 const MOST: usize = 1000;
+/// Large packets are taken in as many steps as this until the queue is full.
+const STEPS: usize = 16;
 /// How long a member's last commit is waited for; librdkafka tries again itself when the consumer goes.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
 /// The inactivity time that holds when none is chosen: of ended sessions; live ones are only warned about.
@@ -127,6 +129,9 @@ pub(crate) struct Feed {
     grouped: bool,
     subscribed: Vec<String>,
     paused: bool,
+    /// How many packets to take from librdkafka at once, by the size of the last ones: the queue is looked at before, and
+    /// grows by so much beyond its limit at most.
+    step: usize,
     changes: Receiver<SessionChange>,
     /// Sessions to take up: those found at the start, and those whose taking up has to be tried again.
     waiting: VecDeque<Arc<SessionInfo>>,
@@ -172,10 +177,11 @@ impl Feed {
         pattern: Pattern,
         scope: Scope,
         (sessions, changes): (Vec<Arc<SessionInfo>>, Receiver<SessionChange>),
+        ahead_bytes: usize,
     ) -> Result<Self> {
         let grouped = !options.group_id.is_empty();
         let group = grouped.then_some(options.group_id.as_str());
-        let consumer = Arc::new(Consumer::new(&client.inner.settings, group)?);
+        let consumer = Arc::new(Consumer::new(&client.inner.settings.fetching_ahead(ahead_bytes), group)?);
         if grouped {
             *core.group.lock() = Some(consumer.clone());
         }
@@ -191,6 +197,7 @@ impl Feed {
             grouped,
             subscribed: Vec::new(),
             paused: false,
+            step: MOST,
             changes,
             waiting: VecDeque::new(),
             retry_at: now,
@@ -350,7 +357,12 @@ impl Feed {
         }
         self.round += 1;
         let consumer = self.consumer.clone();
-        consumer.poll(TICK, room.min(MOST), &mut |event| self.on_event(event));
+        let (packets, bytes) = (self.counts.packets, self.counts.bytes);
+        consumer.poll(TICK, room.min(MOST).min(self.step), &mut |event| self.on_event(event));
+        if let Some(size) = (self.counts.bytes - bytes).checked_div(self.counts.packets - packets) {
+            let step = self.core.queue.most_bytes() / STEPS / usize::try_from(size).unwrap_or(usize::MAX).max(1);
+            self.step = step.max(1);
+        }
     }
 
     fn wait_for_room(&mut self) {

@@ -179,6 +179,8 @@ struct Handled {
 pub(crate) struct ReaderCore {
     pub(crate) queue: Queue,
     pub(crate) stop: AtomicBool,
+    /// Streams are kept together in time.
+    pub(crate) aligned: AtomicBool,
     pub(crate) counters: Counters,
     /// The consumer of a group, for storing offsets.
     pub(crate) group: Mutex<Option<Arc<Consumer>>>,
@@ -281,8 +283,9 @@ impl Reader {
             Reading::Both => &[Scope::Historic, Scope::Live],
         };
         let core = Arc::new(ReaderCore {
-            queue: Queue::new(options.buffer_bytes, options.buffer_packets, scopes.len()),
+            queue: Queue::new(options.queue_bytes(), options.buffer_packets, scopes.len()),
             stop: AtomicBool::new(false),
+            aligned: AtomicBool::new(options.aligned),
             counters: Counters::default(),
             group: Mutex::new(None),
             consumers: Mutex::default(),
@@ -299,7 +302,8 @@ impl Reader {
             .iter()
             .zip(pictures)
             .map(|(scope, picture)| {
-                Feed::new(client.clone(), core.clone(), options.clone(), pattern.clone(), *scope, picture)
+                let ahead = options.ahead_bytes(scopes.len());
+                Feed::new(client.clone(), core.clone(), options.clone(), pattern.clone(), *scope, picture, ahead)
             })
             .collect();
         let reader = Self { core: core.clone() };
@@ -311,6 +315,11 @@ impl Reader {
             core.threads.lock().push(thread);
         }
         Ok(reader)
+    }
+
+    /// How many bytes may wait in its queue.
+    pub(crate) fn queue_bytes(&self) -> usize {
+        self.core.queue.most_bytes()
     }
 
     pub(crate) fn downgrade(&self) -> Weak<ReaderCore> {
@@ -352,6 +361,24 @@ impl Reader {
     pub fn commit(&self) -> Result<()> {
         let group = self.core.group.lock().clone();
         group.map_or(Ok(()), |consumer| consumer.commit(self.core.timeout))
+    }
+
+    /// Whether the streams of each session are kept together in time: no stream runs ahead of the others.
+    ///
+    /// Streams are separate on the broker, and a replay may deliver much of one before another begins. Aligned, the packet
+    /// that comes next is the one by which its stream gets least far in time, and a stream that still has packets on the
+    /// broker is waited for; one that has none, or whose broker does not answer for 5 s, is not. The order within a
+    /// stream stays. It may be switched at any time and holds for everything that was not taken yet.
+    ///
+    /// What is held back meanwhile is bounded as the queue is, by as many bytes again.
+    pub fn set_aligned(&self, on: bool) {
+        self.core.aligned.store(on, Ordering::Release);
+    }
+
+    /// Whether [`Reader::set_aligned`] is on.
+    #[must_use]
+    pub fn is_aligned(&self) -> bool {
+        self.core.aligned.load(Ordering::Acquire)
     }
 
     /// Stops reading. What was not taken is given up; a group keeps the offsets that were stored.

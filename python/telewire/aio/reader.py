@@ -53,6 +53,16 @@ class Reader:
         """Whether it was closed."""
         return self._reader is not None and self._reader.closed
 
+    @property
+    def aligned(self) -> bool:
+        """Whether the streams of each session are kept together in time; see `align`."""
+        return self._reader is not None and self._reader.aligned
+
+    async def align(self, on: bool = True) -> None:
+        """Keep the streams of each session together in time; see `telewire.Reader.align`. Reading begins with it."""
+        reader = await self._begin()
+        await run(lambda: reader.align(on))
+
     async def session(self) -> SessionInfo | None:
         """The session that is read, as it is known now; None when a pattern is read."""
         reader = await self._begin()
