@@ -62,6 +62,12 @@ class Definitions:
         self._open()
         self._look_up()
 
+    def known(self, identifier: str) -> Parameter | None:
+        """What the configurations that have come by say of a parameter; nothing is looked up."""
+        if self._unread:
+            self._open()
+        return self._parameters.get(identifier)
+
     def get(self, identifier: str) -> Parameter | None:
         """What is known of a parameter, or None."""
         return self._one(self._parameters, identifier)
