@@ -13,6 +13,7 @@ mod client;
 mod codec;
 mod errors;
 mod info;
+mod lists;
 mod logs;
 mod packet;
 mod packet_writer;
@@ -20,6 +21,7 @@ mod reader;
 mod samples;
 mod session_writer;
 mod watch;
+mod windows;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -52,6 +54,8 @@ mod core_module {
     use super::session_writer::{SessionWriter, StreamWriter};
     #[pymodule_export]
     use super::watch::{FormatWatch, SessionWatch};
+    #[pymodule_export]
+    use super::windows::{Merger, Window, Windows};
     #[pymodule_export]
     use super::{build_info, shutdown, version};
 

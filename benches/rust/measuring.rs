@@ -137,6 +137,11 @@ impl Report {
         self.cases.push(json!({ "case": case, "samples": samples, "contestants": figures }));
     }
 
+    /// Notes figures that are no paired rounds.
+    pub fn figures(&mut self, case: &str, figures: Value) {
+        self.cases.push(json!({ "case": case, "figures": figures }));
+    }
+
     /// Writes the JSON, if a file was named.
     pub fn finish(self) {
         if let Some(path) = &self.options.json {
@@ -147,7 +152,7 @@ impl Report {
 }
 
 /// Seconds that a call took of this thread.
-fn timed(run: impl FnOnce()) -> f64 {
+pub fn timed(run: impl FnOnce()) -> f64 {
     let (clock, processor) = (Instant::now(), on_processor_ns());
     run();
     match (processor, on_processor_ns()) {

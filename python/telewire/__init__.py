@@ -24,7 +24,7 @@ from telewire.broker import Broker
 from telewire.client import Client, Layout, connect
 from telewire.columns import Status
 from telewire.config import Config, Security
-from telewire.definitions import EventDefinition, Parameter, TextConversion
+from telewire.definitions import EventDefinition, Group, Parameter, TextConversion
 from telewire.errors import (
     ClosedError,
     ConfigError,
@@ -37,12 +37,16 @@ from telewire.errors import (
     TimeoutError,  # noqa: A004 - also a builtins.TimeoutError
 )
 from telewire.formats import DataFormat, FormatChange, FormatWatch
+from telewire.merger import Merger
+from telewire.metadata import Definitions
 from telewire.packet import Packet, Samples
 from telewire.packet_writer import Flushed, Outcome, PacketWriter, WriteCounts
 from telewire.reader import ReadCounts, Reader, ReaderEvent
 from telewire.session import Session, Stream
 from telewire.session_data import ParameterData, SessionData
 from telewire.session_info import SessionChange, SessionInfo, SessionWatch
+from telewire.window import OtherValue, Window
+from telewire.windows import MergeCounts, Windows
 
 if TYPE_CHECKING:
     from telewire import aio as aio
@@ -61,13 +65,18 @@ __all__ = [
     "ConfigError",
     "DataFormat",
     "DecodeError",
+    "Definitions",
     "EventDefinition",
     "Flushed",
     "FormatChange",
     "FormatError",
     "FormatWatch",
+    "Group",
     "KafkaError",
     "Layout",
+    "MergeCounts",
+    "Merger",
+    "OtherValue",
     "Outcome",
     "Packet",
     "PacketWriter",
@@ -91,6 +100,8 @@ __all__ = [
     "TextConversion",
     "TimeRange",
     "TimeoutError",
+    "Window",
+    "Windows",
     "WriteCounts",
     "__version__",
     "build_info",

@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-from telewire import _core, lifetime, logs
+from telewire import _core, columns, lifetime, logs
 from telewire.config import Config
+from telewire.durations import Length, nanoseconds, slide_ns, whole_ns
 from telewire.errors import ConfigError
 from telewire.formats import DataFormat, FormatWatch
+from telewire.merger import Merger
 from telewire.metadata import Definitions
 from telewire.packet_writer import Flushed, PacketWriter, flushed_of
 from telewire.reader import OnUndecodable, Reader
@@ -503,12 +505,73 @@ class Client:
         lookup = None if session_key is None else lambda: self.session(session_key)
         return Reader(core, on_undecodable=on_undecodable, lookup=lookup, definitions_of=self._definitions_of)
 
+    def definitions(self, session_key: str) -> Definitions:
+        """What the configurations of a session say of its parameters, events and groups; of a live session, so far.
+
+        Raises:
+            SessionError: Nobody has written the session.
+        """
+        self.session(session_key)
+        return self._definitions_of(session_key)
+
     def _definitions_of(self, session_key: str) -> Definitions:
         def configurations() -> list[bytes]:
             with self.read_essentials(session_key, end="now") as reader:
                 return [packet.content for packet in reader if packet.type == "Configuration"]
 
         return Definitions(configurations)
+
+    def merger(
+        self,
+        *,
+        length: Length = "3s",
+        length_ns: int | None = None,
+        slide: float = 0.05,
+        slide_percent: int | None = None,
+        parameters: str | Sequence[str] | None = None,
+        events: bool = False,
+        errors: bool = False,
+        can: bool = False,
+        markers: bool = False,
+        grouped: bool = False,
+    ) -> Merger:
+        """Bring packets that were read into the order of their samples' times; see `Reader.windows` for the usual way.
+
+        Args:
+            length: How long samples are waited for, in their own time: ``"3s"``, ``"250ms"``, seconds, or a timedelta.
+            length_ns: The same in ns, instead of `length`.
+            slide: How much of time a window covers, as a part of the length, above 0 and at most 1.
+            slide_percent: The same in per cent of the length, 1 to 100, instead of `slide`.
+            parameters: Identifiers and patterns of the parameters to merge, None for all; see `Reader.blocks`. Packets
+                without any of them still move the time.
+            events: Have events among the `Window.others`. They move the time, too.
+            errors: Have errors there, likewise.
+            can: Have CAN frames there, likewise.
+            markers: Have markers there; they never move the time.
+            grouped: Keep account of what a group may store; see `Merger.handled`.
+
+        Returns:
+            A merger with one buffer for each session that it meets.
+
+        Raises:
+            ConfigError: A length, slide or pattern that cannot be used.
+        """
+        window_ns = nanoseconds("length", length) if length_ns is None else whole_ns("length_ns", length_ns)
+        if slide_percent is None:
+            step_ns = slide_ns(window_ns, slide)
+        elif 1 <= slide_percent <= 100:
+            step_ns = max(1, window_ns * operator.index(slide_percent) // 100)
+        else:
+            raise ConfigError(f"slide_percent must be 1 to 100, not {slide_percent!r}")
+        wanted = {"event": events, "error": errors, "can": can, "marker": markers}
+        core = self._core.merger(
+            parameters=None if parameters is None else columns.names(parameters),
+            length_ns=window_ns,
+            slide_ns=step_ns,
+            others=[kind for kind, included in wanted.items() if included],
+            grouped=grouped,
+        )
+        return Merger(core, self._definitions_of)
 
     def load(
         self,

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
 from telewire import _core, columns
 from telewire.block import Block
 from telewire.blocks import Blocks
+from telewire.durations import Length, nanoseconds, slide_ns
 from telewire.errors import ConfigError, DecodeError
 from telewire.metadata import Definitions
+from telewire.pieces import Pieces
 from telewire.session_info import SessionInfo
+from telewire.window import OtherKind, Window, other_kinds
+from telewire.windows import Windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,7 +109,7 @@ class Reader:
         self._raises = on_undecodable == "raise"
         self._lookup = lookup
         self._definitions_of = definitions_of or (lambda _: Definitions())
-        self._blocks: Blocks[Any] | None = None
+        self._pieces: Pieces[Any, Any] | None = None
         self._batch: Iterator[_core.Packet] = iter(())
         self._last: _core.Packet | None = None
 
@@ -311,17 +315,90 @@ class Reader:
         Raises:
             ConfigError: An unusable pattern or size, or packets that were fetched and not taken.
         """
-        if rest := list(self._batch):
-            self._batch = iter(rest)
-            raise ConfigError(
-                f"{len(rest)} packets of this reader are fetched and not taken yet; read blocks with another reader"
-            )
+        self._refuse_rest("blocks")
         if block_bytes <= 0:
             raise ConfigError(f"block_bytes must be above 0, not {block_bytes}")
         wanted = None if parameters is None else columns.names(parameters)
         core = self._core.blocks(parameters=wanted, most_bytes=block_bytes, others=events)
-        self._blocks = Blocks(self, core, events=events, event_of=event_of, definitions_of=self._definitions_of)
-        return self._blocks
+        blocks = Blocks[Any](self, core, events=events, event_of=event_of, definitions_of=self._definitions_of)
+        self._pieces = blocks
+        return blocks
+
+    @overload
+    def windows(
+        self,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        length: Length = "3s",
+        slide: float = 0.05,
+        others: Sequence[OtherKind] = (),
+        events: Literal[False] = False,
+    ) -> Windows[Window]: ...
+
+    @overload
+    def windows(
+        self,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        length: Length = "3s",
+        slide: float = 0.05,
+        others: Sequence[OtherKind] = (),
+        events: bool,
+    ) -> Windows[Window | ReaderEvent]: ...
+
+    def windows(
+        self,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        length: Length = "3s",
+        slide: float = 0.05,
+        others: Sequence[OtherKind] = (),
+        events: bool = False,
+    ) -> Windows[Any]:
+        """Read the samples of each session in order of time, whatever packets and streams they come by.
+
+        Args:
+            parameters: Identifiers and patterns of the parameters to read, None for all; see `blocks`. Packets without
+                any of them still move the time.
+            length: How long samples are waited for, in their own time: ``"3s"``, ``"250ms"``, ``"1min"``, seconds, or a
+                timedelta. A sample that comes later than that is counted as late (`Windows.late_samples`) and given up.
+            slide: How much of time a window covers, as a part of the length, above 0 and at most 1. Windows begin at
+                multiples of it since the Unix epoch.
+            others: Have ``"event"``, ``"error"``, ``"can"`` or ``"marker"`` packets among `Window.others`. They move
+                the time as samples do, but markers do not.
+            events: Also give what happens to sessions and streams as `telewire.ReaderEvent`; a session's last windows
+                come before its ``session_completed``.
+
+        Returns:
+            An iterator of windows, or of windows and events. It ends where the reader ends. From now on the reader
+            brings streams of a session in the order of their times (`align`).
+
+        Raises:
+            ConfigError: An unusable length, slide, pattern or kind, or packets that were fetched and not taken.
+        """
+        self._refuse_rest("windows")
+        window_ns = nanoseconds("length", length)
+        core = self._core.windows(
+            parameters=None if parameters is None else columns.names(parameters),
+            length_ns=window_ns,
+            slide_ns=slide_ns(window_ns, slide),
+            others=other_kinds(others),
+            events=events,
+        )
+        windows = Windows[Any](self, core, events=events, event_of=event_of, definitions_of=self._definitions_of)
+        self._pieces = windows
+        return windows
+
+    def store_position(self, topic: str, partition: int, offset: int) -> None:
+        """With a group id: the record at this offset and all before it in its partition were handled."""
+        self._core.store_position(topic, partition, offset)
+
+    def _refuse_rest(self, what: str) -> None:
+        if rest := list(self._batch):
+            self._batch = iter(rest)
+            raise ConfigError(
+                f"{len(rest)} packets of this reader are fetched and not taken yet; read {what} with another reader"
+            )
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Stop reading; a waiting iteration ends. May be called again, and from any thread."""
@@ -332,8 +409,8 @@ class Reader:
         last, self._last = self._last, None
         if last is not None:
             self._core.store(last)
-        if self._blocks is not None:
-            self._blocks.store()
+        if self._pieces is not None:
+            self._pieces.store()
 
     def __enter__(self) -> Self:
         return self
@@ -344,8 +421,8 @@ class Reader:
         if kind is not None:
             # The packet in hand was not handled: its position must not be stored.
             self._last = None
-            if self._blocks is not None:
-                self._blocks.forget()
+            if self._pieces is not None:
+                self._pieces.forget()
         self.close()
 
 

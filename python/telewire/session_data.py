@@ -94,14 +94,22 @@ class SessionData:
     ``value``, ``text`` if any value is text, and ``status``. Missing and wrong values are null in the table.
     """
 
-    def __init__(self, session: SessionInfo, parameters: Mapping[str, ParameterData]) -> None:
+    def __init__(
+        self, session: SessionInfo, parameters: Mapping[str, ParameterData], definitions: Definitions | None = None
+    ) -> None:
         self._session = session
+        self._definitions = definitions or Definitions()
         self._parameters = dict(sorted(parameters.items()))
 
     @property
     def session(self) -> SessionInfo:
         """The session as it was known when it was loaded."""
         return self._session
+
+    @property
+    def definitions(self) -> Definitions:
+        """What the session's configurations say: all its parameters, loaded or not, its events and groups."""
+        return self._definitions
 
     def __getitem__(self, parameter: str) -> ParameterData:
         try:
@@ -157,19 +165,16 @@ class SessionData:
 
     def to_pandas(self) -> pd.DataFrame:
         """The long table as a pandas data frame; needs ``telewire[pandas]``."""
-        pandas: Any = tables.needed("pandas", "pandas")
         all_data = list(self.values())
-        lengths = [len(data) for data in all_data]
-        columns: dict[str, Any] = {
-            tables.TIME: tables.pandas_index(_joined([data.timestamps_ns for data in all_data], np.int64)),
-            "parameter": pandas.Categorical.from_codes(np.repeat(np.arange(len(self)), lengths), list(self)),
-            "value": _joined([_numbers(data) for data in all_data], np.float64),
-        }
-        if any(_is_text(data) for data in all_data):
-            columns["text"] = pandas.array(_joined([_texts(data) for data in all_data], object), dtype="str")
-        columns["status"] = _joined([_statuses(data) for data in all_data], np.uint8)
-        frame: pd.DataFrame = pandas.DataFrame(columns, copy=False)
-        return frame
+        has_text = any(_is_text(data) for data in all_data)
+        return tables.pandas_long(
+            list(self),
+            _joined([data.timestamps_ns for data in all_data], np.int64),
+            np.repeat(np.arange(len(self)), [len(data) for data in all_data]),
+            _joined([_numbers(data) for data in all_data], np.float64),
+            _joined([_texts(data) for data in all_data], object) if has_text else None,
+            _joined([_statuses(data) for data in all_data], np.uint8),
+        )
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The long table as a stream of one batch for each parameter."""
@@ -276,7 +281,7 @@ def collect(
         for chunk, index in parts:
             chunk.values[index] = _GONE
     del keep
-    return SessionData(session, found)
+    return SessionData(session, found, definitions)
 
 
 _GONE: NDArray[Any] = np.empty(0)

@@ -84,6 +84,28 @@ def pandas_column(values: NDArray[Any], mask: NDArray[np.bool_] | None) -> objec
     return pandas.array(without(values, mask), dtype="str")
 
 
+def pandas_long(
+    parameters: Sequence[str],
+    timestamps_ns: NDArray[np.int64],
+    codes: NDArray[np.integer[Any]],
+    values: NDArray[np.float64],
+    texts: Sequence[str | None] | NDArray[np.object_] | None,
+    status: NDArray[np.uint8],
+) -> pd.DataFrame:
+    """A long table for pandas, one row for each sample; `codes` are the places of their parameters."""
+    pandas: Any = needed("pandas", "pandas")
+    columns: dict[str, Any] = {
+        TIME: pandas_index(timestamps_ns),
+        "parameter": pandas.Categorical.from_codes(codes, list(parameters)),
+        "value": values,
+    }
+    if texts is not None:
+        columns["text"] = pandas.array(texts, dtype="str")
+    columns["status"] = status
+    frame: pd.DataFrame = pandas.DataFrame(columns, copy=False)
+    return frame
+
+
 def html(title: str, head: Sequence[str], rows: Sequence[Sequence[object]], left: int) -> str:
     """A small table for notebooks; `left` is how many rows are not shown."""
     cells = "".join(f"<th>{escape(str(name))}</th>" for name in head)

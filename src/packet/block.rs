@@ -43,6 +43,12 @@ impl TimeRange {
         self.start_ns.checked_add((self.len as u64).checked_mul(u64::from(self.interval_ns))?)
     }
 
+    /// The first and the last time; `None` if there are none.
+    #[must_use]
+    pub fn span(&self) -> Option<(u64, u64)> {
+        Some((self.start_ns, self.at(self.len.checked_sub(1)?)))
+    }
+
     /// The times in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = u64> + use<> {
         let range = *self;

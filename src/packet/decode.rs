@@ -132,6 +132,8 @@ pub struct Decoder {
     intervals: Vec<u32>,
     /// Of each wanted column: its type, and where in the packet the lists of that type begin.
     lists: Vec<(ValueType, u32)>,
+    /// Start and interval of the packet opened last, if its outermost fields could be read.
+    begin: Option<(u64, u32)>,
 }
 
 impl Decoder {
@@ -171,11 +173,39 @@ impl Decoder {
         Ok(SamplePacket { kind, content, start_ns, interval_ns, decoder: self })
     }
 
+    /// Appends the times that the packet opened last names, whether or not its parts fit together: the time stamps of
+    /// rows, the start and the intervals of a synchro packet, and as many of a periodic one as its longest column has
+    /// samples. Ends where times go beyond 64 bits. Nothing if it could not be read at all.
+    pub fn times_into(&self, kind: PacketType, content: &[u8], out: &mut Vec<u64>) {
+        let Some((start_ns, interval_ns)) = self.begin else { return };
+        let longest = || {
+            let counts = self.parts.iter().filter_map(|part| list::count(content, part.range()).ok());
+            counts.max().unwrap_or(0)
+        };
+        match kind {
+            PacketType::RowData => out.extend_from_slice(&self.timestamps),
+            PacketType::SynchroData if !self.parts.is_empty() => {
+                let mut next = Some(start_ns);
+                let mut intervals = self.intervals.iter();
+                while let Some(now) = next {
+                    out.push(now);
+                    next = intervals.next().and_then(|&interval| now.checked_add(u64::from(interval)));
+                }
+            }
+            PacketType::PeriodicData => {
+                let at = |index: u64| start_ns.checked_add(index.checked_mul(u64::from(interval_ns))?);
+                out.extend((0..longest() as u64).map_while(at));
+            }
+            _ => {}
+        }
+    }
+
     fn outermost(&mut self, kind: PacketType, content: &[u8]) -> Outcome<(u64, u32)> {
         self.format.clear();
         self.parts.clear();
         self.timestamps.clear();
         self.intervals.clear();
+        self.begin = None;
         let (mut start_ns, mut interval_ns) = (0, 0);
         let mut reader = Reader::new(content);
         let rows = kind == PacketType::RowData;
@@ -207,6 +237,7 @@ impl Decoder {
                 _ => reader.skip(number, wire)?,
             }
         }
+        self.begin = Some((start_ns, interval_ns));
         if rows && self.timestamps.len() != self.parts.len() {
             return sense(format!("{} rows for {} timestamps", self.parts.len(), self.timestamps.len()));
         }

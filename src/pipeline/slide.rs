@@ -1,6 +1,11 @@
 //! A slide: the samples of one session within `[start, end)`, by parameter.
 
+use std::mem;
 use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::lane::{Lane, Lanes, bytes_of, recycle};
 
 /// A value of a parameter whose samples came in several types.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +33,24 @@ pub enum SlideValues<'a> {
     Str(&'a [Arc<str>]),
     /// Several types within one slide.
     Mixed(&'a [Value]),
+}
+
+impl SlideValues<'_> {
+    /// Some of the values.
+    ///
+    /// # Panics
+    ///
+    /// There are not that many.
+    #[must_use]
+    pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
+        match self {
+            Self::F64(values) => Self::F64(&values[range]),
+            Self::I32(values) => Self::I32(&values[range]),
+            Self::Bool(values) => Self::Bool(&values[range]),
+            Self::Str(values) => Self::Str(&values[range]),
+            Self::Mixed(values) => Self::Mixed(&values[range]),
+        }
+    }
 }
 
 /// The samples of one parameter: ascending in time, no time twice.
@@ -69,24 +92,68 @@ pub struct Other<T> {
     pub item: T,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lane {
-    F64,
-    I32,
-    Bool,
-    Str,
-    Mixed,
+/// Where the samples of a parameter lie.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// Among the names of the slide.
+    pub(super) name: u32,
+    pub(super) lane: Lane,
+    pub(super) len: usize,
+    /// Among the times; parameters that were sampled together have theirs in common.
+    pub(super) times: usize,
+    /// Among the values of the lane.
+    pub(super) values: usize,
+    /// Among the statuses; `None` when all are valid.
+    pub(super) status: Option<usize>,
 }
 
-#[derive(Debug, Clone)]
-struct Place {
-    name: Arc<str>,
-    /// Among the times and statuses.
-    start: usize,
-    len: usize,
-    lane: Lane,
-    /// Among the values of its type.
-    at: usize,
+/// The columns of a slide.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Columns {
+    pub(super) places: Vec<Place>,
+    pub(super) times: Vec<u64>,
+    pub(super) status: Vec<u8>,
+    pub(super) lanes: Lanes,
+    /// Samples of all columns.
+    pub(super) len: usize,
+}
+
+impl Columns {
+    /// Bytes of memory held.
+    fn bytes_held(&self) -> usize {
+        bytes_of(&self.places) + bytes_of(&self.times) + bytes_of(&self.status) + self.lanes.bytes_held()
+    }
+}
+
+/// Memory of slides that are gone, for the next ones: allocators give large pieces back to the system, and to get them
+/// again takes longer than to fill them.
+#[derive(Debug, Default)]
+pub(super) struct SpareColumns(Mutex<Vec<Columns>>);
+
+impl SpareColumns {
+    /// What a packet of a second completes at once with the usual slides.
+    const MOST: usize = 7;
+
+    fn take(&self) -> Columns {
+        self.0.lock().pop().unwrap_or_default()
+    }
+
+    fn put(&self, mut columns: Columns) {
+        recycle(&mut columns.places);
+        recycle(&mut columns.times);
+        recycle(&mut columns.status);
+        columns.lanes.recycle();
+        columns.len = 0;
+        let mut spare = self.0.lock();
+        if spare.len() < Self::MOST {
+            spare.push(columns);
+        }
+    }
+
+    /// Bytes of memory held.
+    pub(super) fn bytes_held(&self) -> usize {
+        self.0.lock().iter().map(Columns::bytes_held).sum()
+    }
 }
 
 /// The samples of one session within `[start_ns, end_ns)`, by parameter in ascending order of code points, and beside
@@ -95,26 +162,52 @@ struct Place {
 pub struct Slide<T> {
     start_ns: u64,
     end_ns: u64,
-    places: Vec<Place>,
-    times: Vec<u64>,
-    /// As long as the times, or empty when all are valid.
-    status: Vec<u8>,
-    doubles: Vec<f64>,
-    ints: Vec<i32>,
-    bools: Vec<bool>,
-    texts: Vec<Arc<str>>,
-    mixed: Vec<Value>,
+    /// Of all parameters of the session; slides have them in common.
+    names: Arc<[Arc<str>]>,
+    columns: Columns,
     others: Vec<Other<T>>,
+    /// Where the memory of its columns goes in the end.
+    spare: Option<Arc<SpareColumns>>,
+}
+
+impl<T> Drop for Slide<T> {
+    fn drop(&mut self) {
+        if let Some(spare) = &self.spare {
+            spare.put(mem::take(&mut self.columns));
+        }
+    }
 }
 
 impl<T> Slide<T> {
+    /// An empty slide with parameters of these names.
+    pub(super) fn new(start_ns: u64, end_ns: u64, names: Arc<[Arc<str>]>) -> Self {
+        Self { start_ns, end_ns, names, columns: Columns::default(), others: Vec::new(), spare: None }
+    }
+
+    /// From now on it uses spare memory, and leaves it there when it is dropped.
+    pub(super) fn with_spare(mut self, spare: &Arc<SpareColumns>) -> Self {
+        self.columns = spare.take();
+        self.spare = Some(spare.clone());
+        self
+    }
+
+    /// Its columns, to be filled in order of names.
+    pub(super) fn columns_mut(&mut self) -> &mut Columns {
+        &mut self.columns
+    }
+
+    /// Puts in what is no sample.
+    pub(super) fn set_others(&mut self, others: Vec<Other<T>>) {
+        self.others = others;
+    }
+
     /// Its beginning, Unix time in ns.
     #[must_use]
     pub fn start_ns(&self) -> u64 {
         self.start_ns
     }
 
-    /// Its end, exclusive.
+    /// Its end, exclusive; only a slide that ends with the highest time there is, `u64::MAX`, includes it.
     #[must_use]
     pub fn end_ns(&self) -> u64 {
         self.end_ns
@@ -123,48 +216,58 @@ impl<T> Slide<T> {
     /// How many parameters have samples.
     #[must_use]
     pub fn width(&self) -> usize {
-        self.places.len()
+        self.columns.places.len()
     }
 
     /// How many samples there are, of all parameters.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.times.len()
+        self.columns.len
     }
 
     /// Whether there is neither a sample nor anything else.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.times.is_empty() && self.others.is_empty()
+        self.len() == 0 && self.others.is_empty()
     }
 
     /// The samples of a parameter by its place; `None` beyond the last.
+    ///
+    /// Columns of the same times may be views of the same memory.
     #[must_use]
     pub fn column(&self, index: usize) -> Option<SlideColumn<'_>> {
-        let place = self.places.get(index)?;
-        let values = place.at..place.at + place.len;
-        let values = match place.lane {
-            Lane::F64 => SlideValues::F64(&self.doubles[values]),
-            Lane::I32 => SlideValues::I32(&self.ints[values]),
-            Lane::Bool => SlideValues::Bool(&self.bools[values]),
-            Lane::Str => SlideValues::Str(&self.texts[values]),
-            Lane::Mixed => SlideValues::Mixed(&self.mixed[values]),
-        };
-        let range = place.start..place.start + place.len;
-        let status = (!self.status.is_empty()).then(|| &self.status[range.clone()]);
-        Some(SlideColumn { name: &place.name, times: &self.times[range], values, status })
+        let columns = &self.columns;
+        let &Place { name, lane, len, times, values, status } = columns.places.get(index)?;
+        Some(SlideColumn {
+            name: &self.names[name as usize],
+            times: &columns.times[times..times + len],
+            values: columns.lanes.view(lane, values..values + len),
+            status: status.map(|status| &columns.status[status..status + len]),
+        })
     }
 
     /// The samples of a parameter by its name; `None` if it has none here.
     #[must_use]
     pub fn column_of(&self, name: &str) -> Option<SlideColumn<'_>> {
-        let index = self.places.binary_search_by(|place| (*place.name).cmp(name)).ok()?;
-        self.column(index)
+        self.column(self.place_of(name)?)
+    }
+
+    /// The place of a parameter among the columns; `None` if it has no samples here.
+    #[must_use]
+    pub fn place_of(&self, name: &str) -> Option<usize> {
+        let places = &self.columns.places;
+        places.binary_search_by(|place| (*self.names[place.name as usize]).cmp(name)).ok()
+    }
+
+    /// Bytes of memory held, the things that are no samples aside.
+    #[must_use]
+    pub fn bytes_held(&self) -> usize {
+        self.columns.bytes_held()
     }
 
     /// All columns, in ascending order of names.
     pub fn columns(&self) -> impl ExactSizeIterator<Item = SlideColumn<'_>> {
-        (0..self.places.len()).map(|index| match self.column(index) {
+        (0..self.width()).map(|index| match self.column(index) {
             Some(column) => column,
             None => unreachable!("the index is below the width"),
         })
@@ -182,49 +285,37 @@ impl<T> Slide<T> {
 #[derive(Debug)]
 pub struct SlideBuilder<T> {
     slide: Slide<T>,
+    /// Of the columns so far.
+    names: Vec<Arc<str>>,
 }
 
 impl<T> SlideBuilder<T> {
     /// Begins a slide of `[start_ns, end_ns)` with room for so many columns and samples.
     #[must_use]
     pub fn new(start_ns: u64, end_ns: u64, columns: usize, samples: usize) -> Self {
-        let slide = Slide {
-            start_ns,
-            end_ns,
-            places: Vec::with_capacity(columns),
-            times: Vec::with_capacity(samples),
-            status: Vec::new(),
-            doubles: Vec::with_capacity(samples),
-            ints: Vec::new(),
-            bools: Vec::new(),
-            texts: Vec::new(),
-            mixed: Vec::new(),
-            others: Vec::new(),
-        };
-        Self { slide }
+        let mut slide = Slide::new(start_ns, end_ns, Arc::default());
+        slide.columns.places.reserve(columns);
+        slide.columns.times.reserve(samples);
+        Self { slide, names: Vec::with_capacity(columns) }
     }
 
     /// Appends a column. Its name must lie behind that of the one before.
     pub fn column(&mut self, column: SlideColumn<'_>) {
-        let slide = &mut self.slide;
-        debug_assert!(slide.places.last().is_none_or(|last| last.name < *column.name), "columns in order of names");
-        let (lane, at) = match column.values {
-            SlideValues::F64(values) => (Lane::F64, append(&mut slide.doubles, values)),
-            SlideValues::I32(values) => (Lane::I32, append(&mut slide.ints, values)),
-            SlideValues::Bool(values) => (Lane::Bool, append(&mut slide.bools, values)),
-            SlideValues::Str(values) => (Lane::Str, append(&mut slide.texts, values)),
-            SlideValues::Mixed(values) => (Lane::Mixed, append(&mut slide.mixed, values)),
-        };
-        let start = append(&mut slide.times, column.times);
-        match column.status {
-            Some(status) => {
-                slide.status.resize(start, crate::packet::status::VALID);
-                slide.status.extend_from_slice(status);
-            }
-            None if slide.status.is_empty() => {}
-            None => slide.status.resize(slide.times.len(), crate::packet::status::VALID),
-        }
-        slide.places.push(Place { name: column.name.clone(), start, len: column.times.len(), lane, at });
+        debug_assert!(self.names.last().is_none_or(|last| last < column.name), "columns in order of names");
+        let name = self.names.len() as u32;
+        self.names.push(column.name.clone());
+        let columns = &mut self.slide.columns;
+        let len = column.times.len();
+        let times = columns.times.len();
+        columns.times.extend_from_slice(column.times);
+        let status = column.status.map(|status| {
+            columns.status.extend_from_slice(status);
+            columns.status.len() - len
+        });
+        let lane = columns.lanes.append_view(column.values);
+        let values = columns.lanes.len(lane) - len;
+        columns.places.push(Place { name, lane, len, times, values, status });
+        columns.len += len;
     }
 
     /// Appends what is no sample, in the order of [`Slide::others`].
@@ -234,15 +325,10 @@ impl<T> SlideBuilder<T> {
 
     /// The slide.
     #[must_use]
-    pub fn build(self) -> Slide<T> {
+    pub fn build(mut self) -> Slide<T> {
+        self.slide.names = self.names.into();
         self.slide
     }
-}
-
-fn append<V: Clone>(to: &mut Vec<V>, values: &[V]) -> usize {
-    let at = to.len();
-    to.extend_from_slice(values);
-    at
 }
 
 #[cfg(test)]
@@ -267,7 +353,7 @@ mod tests {
         assert_eq!((slide.width(), slide.len(), slide.is_empty()), (3, 5, false));
         assert_eq!(slide.column_of("b").unwrap().values, SlideValues::I32(&[7]));
         assert_eq!(slide.column_of("b").unwrap().status, Some(&[2][..]));
-        assert_eq!(slide.column_of("c").unwrap().status, Some(&[1, 1][..]));
+        assert_eq!(slide.column_of("c").unwrap().status, None);
         assert_eq!(slide.columns().map(|column| column.times.len()).collect::<Vec<_>>(), [2, 1, 2]);
         assert!(slide.column_of("d").is_none() && slide.column(3).is_none());
     }

@@ -32,7 +32,7 @@ fn time_type() -> DataType {
     DataType::Timestamp(TimeUnit::Nanosecond, Some(UTC.into()))
 }
 
-fn failed(py: Python<'_>, error: &ArrowError) -> PyErr {
+pub(super) fn failed(py: Python<'_>, error: &ArrowError) -> PyErr {
     errors::invalid(py, format!("Arrow: {error}"))
 }
 
@@ -51,11 +51,10 @@ fn buffer<T>(block: &Arc<Block>, data: &[T]) -> Buffer {
 /// A value that was not measured, or measured wrong, is null.
 fn nulls(statuses: Option<&[u8]>) -> Option<NullBuffer> {
     let statuses = statuses?;
-    let there = |worth: u8| worth != status::MISSING && worth != status::ERROR;
-    if statuses.iter().all(|&worth| there(worth)) {
+    if !statuses.iter().any(|&worth| is_null(worth)) {
         return None;
     }
-    Some(NullBuffer::new(BooleanBuffer::collect_bool(statuses.len(), |index| there(statuses[index]))))
+    Some(NullBuffer::new(BooleanBuffer::collect_bool(statuses.len(), |index| !is_null(statuses[index]))))
 }
 
 /// The columns of a block's table: the time, then one for each parameter.
@@ -137,6 +136,73 @@ pub(super) fn stream_capsule(
     Ok(PyCapsule::new_with_value(py, stream, c"arrow_array_stream")?.into_any())
 }
 
+/// Whether a value of this status is null in tables.
+pub(super) fn is_null(worth: u8) -> bool {
+    worth == status::MISSING || worth == status::ERROR
+}
+
+/// Rows of a long table: one for each sample.
+pub(super) struct Long<T> {
+    pub(super) times: Vec<i64>,
+    /// The places of the parameters among the names.
+    pub(super) codes: Vec<i32>,
+    pub(super) values: Vec<f64>,
+    /// The values that are text, `None` for the others; as a whole `None` if none is.
+    pub(super) texts: Option<Vec<Option<T>>>,
+    pub(super) status: Vec<u8>,
+}
+
+/// The columns of a long table: time, parameter, value, text if there is any, status.
+pub(super) fn long_schema(has_text: bool) -> SchemaRef {
+    let parameter = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let mut fields = vec![
+        Field::new(TIME, time_type(), false),
+        Field::new("parameter", parameter, false),
+        Field::new("value", DataType::Float64, true),
+    ];
+    if has_text {
+        fields.push(Field::new("text", DataType::Utf8, true));
+    }
+    fields.push(Field::new("status", DataType::UInt8, false));
+    Arc::new(Schema::new(fields))
+}
+
+/// Rows of a long table as a record batch. `names` are the parameters, an array of text.
+pub(super) fn long_batch<T: AsRef<str>>(
+    schema: SchemaRef,
+    names: ArrayRef,
+    long: Long<T>,
+) -> Result<RecordBatch, ArrowError> {
+    let Long { times, codes, values, texts, status } = long;
+    let len = times.len();
+    let nulls = nulls(Some(&status));
+    let is_text = |row: usize| texts.as_ref().is_some_and(|texts| texts[row].is_some());
+    let numbers = match &texts {
+        None => nulls.clone(),
+        Some(_) => {
+            let there = |row: usize| !is_text(row) && !is_null(status[row]);
+            Some(NullBuffer::new(BooleanBuffer::collect_bool(len, there)))
+        }
+    };
+    let mut arrays: Vec<ArrayRef> = vec![
+        Arc::new(TimestampNanosecondArray::from(times).with_timezone(UTC)),
+        Arc::new(DictionaryArray::<Int32Type>::try_new(Int32Array::from(codes), names)?),
+        Arc::new(Float64Array::try_new(values.into(), numbers)?),
+    ];
+    if schema.column_with_name("text").is_some() {
+        arrays.push(match &texts {
+            Some(texts) => {
+                let there = |row: usize| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+                let texts = texts.iter().enumerate();
+                Arc::new(texts.map(|(row, text)| text.as_ref().filter(|_| there(row))).collect::<StringArray>())
+            }
+            None => Arc::new(StringArray::new_null(len)),
+        });
+    }
+    arrays.push(Arc::new(UInt8Array::from(status)));
+    RecordBatch::try_new(schema, arrays)
+}
+
 /// One parameter of a long table.
 #[derive(FromPyObject)]
 struct LongColumn<'py>(
@@ -154,50 +220,23 @@ pub(super) fn long_table<'py>(
     columns: &Bound<'py, PyList>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let columns: Vec<LongColumn<'py>> = columns.extract()?;
-    let has_text = columns.iter().any(|column| column.2.is_some());
     let names: ArrayRef = Arc::new(StringArray::from(parameters));
-    let parameter = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-    let mut fields = vec![
-        Field::new(TIME, time_type(), false),
-        Field::new("parameter", parameter, false),
-        Field::new("value", DataType::Float64, true),
-    ];
-    if has_text {
-        fields.push(Field::new("text", DataType::Utf8, true));
-    }
-    fields.push(Field::new("status", DataType::UInt8, false));
-    let schema: SchemaRef = Arc::new(Schema::new(fields));
+    let schema = long_schema(columns.iter().any(|column| column.2.is_some()));
     let mut batches = Vec::with_capacity(columns.len());
     for (index, LongColumn(times, values, texts, statuses)) in (0_i32..).zip(columns) {
         let times = times.as_slice()?.to_vec();
         let len = times.len();
-        let statuses = statuses.map(|statuses| statuses.as_slice().map(<[u8]>::to_vec)).transpose()?;
-        let values = values.map(|values| values.as_slice().map(<[f64]>::to_vec)).transpose()?;
-        let names = names.clone();
-        let made = py.detach(|| {
-            let nulls = nulls(statuses.as_deref());
-            let keys = Int32Array::from(vec![index; len]);
-            let mut arrays: Vec<ArrayRef> = vec![
-                Arc::new(TimestampNanosecondArray::from(times).with_timezone(UTC)),
-                Arc::new(DictionaryArray::<Int32Type>::try_new(keys, names)?),
-                match values {
-                    Some(values) => Arc::new(Float64Array::try_new(values.into(), nulls.clone())?),
-                    None => Arc::new(Float64Array::new_null(len)),
-                },
-            ];
-            if has_text {
-                arrays.push(match texts {
-                    Some(texts) => {
-                        let there = |row: usize| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
-                        let texts = texts.iter().enumerate();
-                        Arc::new(texts.map(|(row, text)| there(row).then_some(text)).collect::<StringArray>())
-                    }
-                    None => Arc::new(StringArray::new_null(len)),
-                });
-            }
-            arrays.push(Arc::new(UInt8Array::from(statuses.unwrap_or_else(|| vec![status::VALID; len]))));
-            RecordBatch::try_new(schema.clone(), arrays)
-        });
+        let status = match statuses {
+            Some(statuses) => statuses.as_slice()?.to_vec(),
+            None => vec![status::VALID; len],
+        };
+        let values = match values {
+            Some(values) => values.as_slice()?.to_vec(),
+            None => vec![f64::NAN; len],
+        };
+        let texts = texts.map(|texts| texts.into_iter().map(Some).collect());
+        let long = Long { times, codes: vec![index; len], values, texts, status };
+        let made = py.detach(|| long_batch(schema.clone(), names.clone(), long));
         batches.push(made.map_err(|error| failed(py, &error))?);
     }
     stream_capsule(py, schema, batches)

@@ -14,6 +14,7 @@ use super::packet_writer::{OutcomeParts, PacketWriter, flushed_parts};
 use super::reader::Reader;
 use super::session_writer::SessionWriter;
 use super::watch::{FormatWatch, SessionWatch};
+use super::windows::{self, Merger};
 use crate::error::{Error, Result};
 use crate::session::NewSession;
 use crate::stream::{
@@ -337,6 +338,20 @@ impl Client {
         };
         let reader = self.with(py, "read", move |client| client.read(options))?;
         Ok(Reader::new(reader, self.formats.clone(), grouped, skip_undecodable))
+    }
+
+    #[pyo3(signature = (*, parameters, length_ns, slide_ns, others, grouped))]
+    fn merger(
+        &self,
+        py: Python<'_>,
+        parameters: Option<Vec<String>>,
+        length_ns: u64,
+        slide_ns: u64,
+        others: Vec<String>,
+        grouped: bool,
+    ) -> PyResult<Merger> {
+        let options = windows::options(parameters, length_ns, slide_ns, &others, false, grouped);
+        Merger::new(py, self.formats.clone(), &options)
     }
 
     fn close<'py>(&self, py: Python<'py>, timeout_s: f64) -> PyResult<(u64, Vec<OutcomeParts<'py>>, usize)> {

@@ -77,6 +77,17 @@ impl Packet {
         }
     }
 
+    /// The packet as the core has it.
+    pub(super) fn record(&self) -> stream::Packet {
+        stream::Packet {
+            origin: self.origin.clone(),
+            offset: self.offset,
+            timestamp_ms: self.timestamp_ms,
+            head: self.head,
+            payload: self.payload.clone(),
+        }
+    }
+
     /// Topic, partition and offset.
     pub(super) fn source(&self) -> (&str, i32, i64) {
         (&self.origin.topic, self.origin.partition, self.offset)

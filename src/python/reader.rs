@@ -13,6 +13,7 @@ use super::blocks::Blocks;
 use super::boundary::{self, Held};
 use super::info::SessionInfo;
 use super::packet::{Formats, Packet};
+use super::windows::{self, Windows};
 use crate::packet::Head;
 use crate::session;
 use crate::stream::{self, Batch, BlockOptions, Completion, Item};
@@ -183,6 +184,29 @@ impl Reader {
         let core = reader.reader.get(this.py())?.clone();
         let options = BlockOptions { parameters, most_bytes, others };
         Blocks::new(this.py(), this, core, reader.formats.clone(), &options)
+    }
+
+    /// What comes from now on, with the samples merged into windows.
+    #[pyo3(signature = (*, parameters, length_ns, slide_ns, others, events))]
+    fn windows(
+        this: &Bound<'_, Self>,
+        parameters: Option<Vec<String>>,
+        length_ns: u64,
+        slide_ns: u64,
+        others: Vec<String>,
+        events: bool,
+    ) -> PyResult<Windows> {
+        let reader = this.get();
+        let core = reader.reader.get(this.py())?.clone();
+        let raises = !reader.skip_undecodable;
+        let options = windows::options(parameters, length_ns, slide_ns, &others, raises, reader.grouped);
+        Windows::new(this.py(), this, core, reader.formats.clone(), &options, events)
+    }
+
+    /// Everything up to this offset was handled: the group goes on behind it.
+    fn store_position(&self, py: Python<'_>, topic: &str, partition: i32, offset: i64) -> PyResult<()> {
+        let reader = self.reader.get(py)?;
+        boundary::quick(py, "store", || reader.store_offset(topic, partition, offset))
     }
 
     /// Keeps the streams of each session together in time, or lets each run as it comes.

@@ -4,8 +4,7 @@
 //! handed out as soon as the batch is consumed: no sample waits for a block to fill. What is no sample comes beside
 //! them; it closes the blocks that it must follow, so that each stream keeps its order.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{HashMap, VecDeque};
 use std::ops::Deref;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -13,16 +12,15 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::client::Client;
+use super::formats::{Formats, Found, Resolved, UnknownFormat, no_format, wrong_width};
 use super::queue::Batch;
 use super::reader::{Item, Packet, Reader, SessionRef, StreamRef};
 use crate::error::{Error, Result};
-use crate::packet::{Appended, ColumnBlock, Decoder, Head, PacketFormat, PacketType, TextsRef, Wanted};
-use crate::session::Pattern;
+use crate::packet::{Appended, ColumnBlock, Decoder, Head, PacketType, Wanted};
 
-/// Items fetched at once.
+/// Items fetched at once, at most and at first.
 const BATCH: usize = 2048;
-/// Inline formats that are remembered at most; registered ones are as many as somebody has defined.
-const MOST_INLINE: usize = 1024;
+const FIRST_BATCH: usize = 64;
 /// Blocks that are filled at once at most; what makes more is no telemetry, and each costs memory.
 const MOST_OPEN: usize = 1024;
 /// Emptied blocks that are kept for their memory.
@@ -91,13 +89,6 @@ pub enum Step {
     End,
 }
 
-/// A data format that nobody has defined so far, as far as is known here.
-#[derive(Debug, Clone)]
-pub struct UnknownFormat {
-    data_source: Arc<str>,
-    id: u64,
-}
-
 /// How much went into blocks so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BlockCounts {
@@ -130,6 +121,9 @@ impl std::fmt::Debug for Blocks {
 struct State {
     /// Fetched and not looked at yet.
     items: VecDeque<Item>,
+    /// How many to fetch at once: about what a batch takes, by the sizes seen last. What is fetched no longer counts as
+    /// waiting in the reader's queue.
+    fetch: usize,
     /// A batch has begun; its pieces are handed out together.
     begun: bool,
     /// Bytes of the batch so far, and where it ends: many large packets do not become blocks all at once.
@@ -155,14 +149,14 @@ impl Blocks {
     /// # Errors
     /// [`Error::Invalid`] when a pattern cannot be used.
     pub fn new(reader: Arc<Reader>, client: Client, options: &BlockOptions, grouped: bool) -> Result<Self> {
-        let wanted =
-            options.parameters.as_ref().map(|entries| entries.iter().map(|entry| Pattern::new(entry)).collect());
         let state = State {
             items: VecDeque::new(),
+            fetch: FIRST_BATCH,
             begun: false,
             taken: 0,
-            most: options.most_bytes.max(1).saturating_mul(2),
-            formats: Formats::new(wanted.transpose()?),
+            // The queue is three quarters of the buffer; what becomes blocks at once is an eighth at most.
+            most: options.most_bytes.max(1).saturating_mul(2).min(reader.queue_bytes() / 6).max(1),
+            formats: Formats::new(options.parameters.as_deref())?,
             assembler: Assembler::new(options, grouped),
             stores: VecDeque::new(),
         };
@@ -191,25 +185,30 @@ impl Blocks {
         let state = &mut *guard;
         if !state.begun {
             if state.items.is_empty() {
-                match self.reader.next_batch(BATCH, timeout)? {
+                match self.reader.next_batch(state.fetch, timeout)? {
                     Batch::Items(items) => state.items.extend(items),
                     Batch::Empty => return Ok(Step::Empty),
                     Batch::End => return Ok(Step::End),
                 }
             }
             (state.begun, state.taken) = (true, 0);
-            state.formats.refused.clear();
+            state.formats.forgive_all();
         }
+        let (taken_before, mut looked_at) = (state.taken, 0);
         while state.taken < state.most
             && let Some(item) = state.items.pop_front()
         {
             state.taken += item.size();
+            looked_at += 1;
             if let Some((item, unknown)) = state.assembler.take(item, &mut state.formats, &self.client) {
                 state.items.push_front(item);
                 return Ok(Step::Unknown(unknown));
             }
         }
         state.begun = false;
+        if let Some(size) = (state.taken - taken_before).checked_div(looked_at).filter(|size| *size > 0) {
+            state.fetch = (state.most / size).clamp(1, BATCH);
+        }
         let (pieces, stores) = state.assembler.finish();
         state.stores.extend(stores);
         if self.grouped {
@@ -222,17 +221,13 @@ impl Blocks {
     /// Asks the broker about a format. What it says is remembered; a format that is still unknown makes its packets of
     /// the current batch unreadable.
     pub fn look_up(&self, format: &UnknownFormat) {
-        let found = self.client.parameters_of(&format.data_source, format.id);
+        let found = Formats::ask(&self.client, format);
         let mut state = self.state.lock();
-        match found {
-            Ok(names) => state.formats.learn(format, &names),
-            Err(error) => {
-                let key = (format.data_source.clone(), format.id);
-                if state.formats.warned.insert(key.clone()) {
-                    log::warn!("packets of samples cannot be read: {error}");
-                }
-                state.formats.refused.insert(key);
-            }
+        state.formats.answer(format, &found);
+        if let Err(error) = found
+            && state.formats.warns_first(format)
+        {
+            log::warn!("packets of samples cannot be read: {error}");
         }
     }
 
@@ -257,108 +252,6 @@ impl Blocks {
     #[must_use]
     pub fn counts(&self) -> BlockCounts {
         self.state.lock().assembler.counts
-    }
-}
-
-// ------------------------------------------------------------------------------------------------------- formats
-
-/// A data format, and which of its columns are wanted.
-#[derive(Debug)]
-struct Resolved {
-    /// How many columns its packets have.
-    width: usize,
-    /// The names of the wanted ones.
-    names: Arc<[String]>,
-    /// `None`: all are wanted.
-    columns: Option<Vec<u32>>,
-}
-
-impl Resolved {
-    fn new(all: &[String], wanted: Option<&[Pattern]>) -> Self {
-        let Some(patterns) = wanted else { return Self { width: all.len(), names: all.into(), columns: None } };
-        let columns: Vec<u32> = (0_u32..)
-            .zip(all)
-            .filter(|(_, name)| patterns.iter().any(|pattern| pattern.matches(name)))
-            .map(|(index, _)| index)
-            .collect();
-        let names = columns.iter().filter_map(|&index| all.get(index as usize).cloned()).collect();
-        Self { width: all.len(), names, columns: (columns.len() < all.len()).then_some(columns) }
-    }
-}
-
-/// The formats met so far.
-struct Formats {
-    wanted: Option<Vec<Pattern>>,
-    by_id: HashMap<Arc<str>, HashMap<u64, Arc<Resolved>>>,
-    /// By the hash of the names; few share one, and then the later one takes the place.
-    inline: HashMap<u64, (Vec<String>, Arc<Resolved>)>,
-    /// Looked up in vain during this batch.
-    refused: HashSet<(Arc<str>, u64)>,
-    warned: HashSet<(Arc<str>, u64)>,
-}
-
-/// Which format a packet has.
-enum Found {
-    Known(Arc<Resolved>),
-    /// To be looked up.
-    Unknown(UnknownFormat),
-    /// Cannot be had.
-    Refused(Error),
-}
-
-impl Formats {
-    fn new(wanted: Option<Vec<Pattern>>) -> Self {
-        Self { wanted, by_id: HashMap::new(), inline: HashMap::new(), refused: HashSet::new(), warned: HashSet::new() }
-    }
-
-    fn learn(&mut self, format: &UnknownFormat, names: &[String]) {
-        let resolved = Arc::new(Resolved::new(names, self.wanted.as_deref()));
-        self.by_id.entry(format.data_source.clone()).or_default().insert(format.id, resolved);
-    }
-
-    fn find(&mut self, format: PacketFormat<'_>, data_source: &Arc<str>, client: &Client) -> Found {
-        match format {
-            PacketFormat::Id(id) => {
-                if let Some(known) = self.by_id.get(data_source).and_then(|ids| ids.get(&id)) {
-                    return Found::Known(known.clone());
-                }
-                let unknown = UnknownFormat { data_source: data_source.clone(), id };
-                let heard = client.inner.directory.formats(data_source, |table| table.parameters(id)).flatten();
-                if let Some(names) = heard {
-                    self.learn(&unknown, &names);
-                    return self.find(format, data_source, client);
-                }
-                let key = (unknown.data_source.clone(), id);
-                if self.refused.contains(&key) {
-                    return Found::Refused(Error::UnknownFormat { id, data_source: data_source.to_string() });
-                }
-                Found::Unknown(unknown)
-            }
-            PacketFormat::Parameters(names) => Found::Known(self.inline(names)),
-            PacketFormat::Missing => Found::Refused(Error::Decode {
-                what: "packet of samples".into(),
-                reason: "it does not say which parameters it holds".into(),
-            }),
-        }
-    }
-
-    fn inline(&mut self, names: TextsRef<'_>) -> Arc<Resolved> {
-        let mut hasher = DefaultHasher::new();
-        (names.offsets(), names.text()).hash(&mut hasher);
-        let hash = hasher.finish();
-        if let Some((known, resolved)) = self.inline.get(&hash)
-            && known.len() == names.len()
-            && known.iter().zip(names.iter()).all(|(a, b)| a == b)
-        {
-            return resolved.clone();
-        }
-        if self.inline.len() >= MOST_INLINE {
-            self.inline.clear();
-        }
-        let all: Vec<String> = names.iter().map(ToString::to_string).collect();
-        let resolved = Arc::new(Resolved::new(&all, self.wanted.as_deref()));
-        self.inline.insert(hash, (all, resolved.clone()));
-        resolved
     }
 }
 
@@ -519,7 +412,8 @@ impl Assembler {
         let resolved = match formats.find(opened.format(), &packet.session.data_source, client) {
             Found::Known(resolved) => resolved,
             Found::Unknown(unknown) => return Ok(Placed::Unknown(unknown)),
-            Found::Refused(error) => return Err(error),
+            Found::Refused(unknown) => return Err(unknown.error()),
+            Found::Missing => return Err(no_format()),
         };
         if let Some(width) = opened.width()
             && width != resolved.width
@@ -668,13 +562,6 @@ impl Assembler {
     }
 }
 
-fn wrong_width(kind: PacketType, columns: usize, parameters: usize) -> Error {
-    Error::Decode {
-        what: format!("{} packet", kind.name()),
-        reason: format!("{columns} columns for {parameters} parameters"),
-    }
-}
-
 // ----------------------------------------------------------------------------------------------------------- memory
 
 /// Emptied blocks, with the format whose shape they have.
@@ -739,27 +626,8 @@ impl Drop for Pooled {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    #![allow(clippy::unwrap_used)]
     use super::*;
-
-    fn resolved(wanted: Option<&[&str]>) -> Resolved {
-        let all = ["vCar:A", "gLat:A", "vCar:B"].map(String::from);
-        let patterns: Option<Vec<Pattern>> =
-            wanted.map(|entries| entries.iter().map(|entry| Pattern::new(entry).unwrap()).collect());
-        Resolved::new(&all, patterns.as_deref())
-    }
-
-    #[test]
-    fn the_columns_of_a_format_are_chosen_by_its_names() {
-        assert_eq!(resolved(None).columns, None);
-        assert_eq!(resolved(Some(&["*"])).columns, None);
-        let some = resolved(Some(&["vCar:B", "v*:A"]));
-        assert_eq!(
-            (some.columns, &*some.names, some.width),
-            (Some(vec![0, 2]), &["vCar:A", "vCar:B"].map(String::from)[..], 3)
-        );
-        assert!(resolved(Some(&[])).names.is_empty() && resolved(Some(&["vcar:A"])).names.is_empty());
-    }
 
     #[test]
     fn a_position_waits_for_all_pieces_that_came_before_it_in_its_partition() {
