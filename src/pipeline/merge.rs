@@ -310,7 +310,6 @@ impl<T> Merger<T> {
         if width == 0 {
             return;
         }
-        self.names.settle();
         let mut at = packet.begin();
         while let Some(&time) = packet.times.get(at) {
             let slide = time / self.options.slide_ns;
@@ -319,7 +318,10 @@ impl<T> Merger<T> {
             let rows = at..at + len;
             let pile = self.piles.entry(slide).or_insert_with(|| self.spare.pop().unwrap_or_default());
             pile.take(&packet.times[rows.clone()], &packet.rows(rows), parameters, block);
-            self.counts.replaced += pile.tidy(&mut self.sorter, &self.names) as u64;
+            if pile.is_full() {
+                self.names.settle();
+                self.counts.replaced += pile.tidy(&mut self.sorter, &self.names) as u64;
+            }
             at += len;
         }
     }

@@ -111,12 +111,14 @@ impl Pile {
         Some(at)
     }
 
-    /// Sorts it ahead of time if it has become large, so that a sender who repeats himself takes no more memory than
-    /// one who does not. Gives back how many samples turned out to be replaced.
+    /// Whether it has become so large that [`Self::tidy`] is worth its while.
+    pub(super) fn is_full(&self) -> bool {
+        self.len >= self.enough
+    }
+
+    /// Sorts it ahead of time, so that a sender who repeats himself takes no more memory than one who does not. Gives
+    /// back how many samples turned out to be replaced.
     pub(super) fn tidy(&mut self, sorter: &mut Sorter, names: &Names) -> usize {
-        if self.len < self.enough {
-            return 0;
-        }
         let mut columns = Columns::default();
         let replaced = sorter.sort(self, names, &mut columns);
         self.parameters = columns.places.iter().map(|place| ParameterId(place.name)).collect();

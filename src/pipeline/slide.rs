@@ -35,6 +35,24 @@ pub enum SlideValues<'a> {
     Mixed(&'a [Value]),
 }
 
+impl SlideValues<'_> {
+    /// Some of the values.
+    ///
+    /// # Panics
+    ///
+    /// There are not that many.
+    #[must_use]
+    pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
+        match self {
+            Self::F64(values) => Self::F64(&values[range]),
+            Self::I32(values) => Self::I32(&values[range]),
+            Self::Bool(values) => Self::Bool(&values[range]),
+            Self::Str(values) => Self::Str(&values[range]),
+            Self::Mixed(values) => Self::Mixed(&values[range]),
+        }
+    }
+}
+
 /// The samples of one parameter: ascending in time, no time twice.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SlideColumn<'a> {
@@ -231,9 +249,14 @@ impl<T> Slide<T> {
     /// The samples of a parameter by its name; `None` if it has none here.
     #[must_use]
     pub fn column_of(&self, name: &str) -> Option<SlideColumn<'_>> {
+        self.column(self.place_of(name)?)
+    }
+
+    /// The place of a parameter among the columns; `None` if it has no samples here.
+    #[must_use]
+    pub fn place_of(&self, name: &str) -> Option<usize> {
         let places = &self.columns.places;
-        let index = places.binary_search_by(|place| (*self.names[place.name as usize]).cmp(name)).ok()?;
-        self.column(index)
+        places.binary_search_by(|place| (*self.names[place.name as usize]).cmp(name)).ok()
     }
 
     /// Bytes of memory held, the things that are no samples aside.
