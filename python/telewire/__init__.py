@@ -37,10 +37,14 @@ from telewire.errors import (
     TimeoutError,  # noqa: A004 - also a builtins.TimeoutError
 )
 from telewire.formats import DataFormat, FormatChange, FormatWatch
+from telewire.grid_block import GridBlock
 from telewire.merger import Merger
 from telewire.packet import Packet, Samples
 from telewire.packet_writer import Flushed, Outcome, PacketWriter, WriteCounts
+from telewire.points import Point, PointBatcher, PointBlock, Points
 from telewire.reader import ReadCounts, Reader, ReaderEvent
+from telewire.resampled import Resampled
+from telewire.resampling import Resampler
 from telewire.session import Session, Stream
 from telewire.session_data import ParameterData, SessionData
 from telewire.session_info import SessionChange, SessionInfo, SessionWatch
@@ -69,6 +73,7 @@ __all__ = [
     "FormatChange",
     "FormatError",
     "FormatWatch",
+    "GridBlock",
     "KafkaError",
     "Layout",
     "MergeCounts",
@@ -79,9 +84,15 @@ __all__ = [
     "PacketWriter",
     "Parameter",
     "ParameterData",
+    "Point",
+    "PointBatcher",
+    "PointBlock",
+    "Points",
     "ReadCounts",
     "Reader",
     "ReaderEvent",
+    "Resampled",
+    "Resampler",
     "Samples",
     "Security",
     "Session",
