@@ -10,11 +10,12 @@ use numpy::{Element, PyArray1, PyArrayMethods};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::types::{PyList, PyString, PyTuple};
 
 use super::arrow;
 use super::boundary::{self, Held};
 use super::errors;
+use super::lists::{self, Lists, Rows};
 use super::packet::{Formats, Packet};
 use super::reader::{Reader, event};
 use crate::pipeline::{MergeOptions, OtherKind, Slide, SlideValues, Value};
@@ -451,6 +452,16 @@ impl Window {
         let status = column.status.filter(|status| status.iter().any(|&worth| worth != crate::packet::status::VALID));
         let status = status.map(|status| vector(this, status)).transpose()?;
         Ok(Some((times, values, status)))
+    }
+
+    /// Times, values and statuses of a parameter as lists. None if it has no sample here.
+    fn lists<'py>(&self, py: Python<'py>, parameter: &str) -> PyResult<Option<Lists<'py>>> {
+        self.slide.column_of(parameter).map(|column| lists::column(py, &column)).transpose()
+    }
+
+    /// All samples of the parameters by time.
+    fn rows<'py>(&self, py: Python<'py>, parameters: Vec<Bound<'py, PyString>>) -> PyResult<Rows<'py>> {
+        lists::rows(py, &self.slide, &parameters)
     }
 
     /// (kind, identifier, time, packet) of what is no sample, in order.

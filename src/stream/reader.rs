@@ -1,7 +1,7 @@
 //! The reader: packets of sessions in order, and everything that happens to those sessions.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -179,8 +179,8 @@ struct Handled {
 pub(crate) struct ReaderCore {
     pub(crate) queue: Queue,
     pub(crate) stop: AtomicBool,
-    /// Streams are kept together in time.
-    pub(crate) aligned: AtomicBool,
+    /// Items that wait for packets of other streams, and their bytes.
+    pub(crate) held: (AtomicUsize, AtomicUsize),
     pub(crate) counters: Counters,
     /// The consumer of a group, for storing offsets.
     pub(crate) group: Mutex<Option<Arc<Consumer>>>,
@@ -283,9 +283,9 @@ impl Reader {
             Reading::Both => &[Scope::Historic, Scope::Live],
         };
         let core = Arc::new(ReaderCore {
-            queue: Queue::new(options.queue_bytes(), options.buffer_packets, scopes.len()),
+            queue: Queue::new(options.queue_bytes(), options.buffer_packets, scopes.len(), options.aligned),
             stop: AtomicBool::new(false),
-            aligned: AtomicBool::new(options.aligned),
+            held: Default::default(),
             counters: Counters::default(),
             group: Mutex::new(None),
             consumers: Mutex::default(),
@@ -301,9 +301,11 @@ impl Reader {
         let feeds: Result<Vec<Feed>> = scopes
             .iter()
             .zip(pictures)
-            .map(|(scope, picture)| {
+            .enumerate()
+            .map(|(source, (scope, picture))| {
                 let ahead = options.ahead_bytes(scopes.len());
-                Feed::new(client.clone(), core.clone(), options.clone(), pattern.clone(), *scope, picture, ahead)
+                let place = (*scope, source);
+                Feed::new(client.clone(), core.clone(), options.clone(), pattern.clone(), place, picture, ahead)
             })
             .collect();
         let reader = Self { core: core.clone() };
@@ -372,13 +374,13 @@ impl Reader {
     ///
     /// What is held back meanwhile is bounded as the queue is, by as many bytes again.
     pub fn set_aligned(&self, on: bool) {
-        self.core.aligned.store(on, Ordering::Release);
+        self.core.queue.set_aligned(on);
     }
 
     /// Whether [`Reader::set_aligned`] is on.
     #[must_use]
     pub fn is_aligned(&self) -> bool {
-        self.core.aligned.load(Ordering::Acquire)
+        self.core.queue.is_aligned()
     }
 
     /// Stops reading. What was not taken is given up; a group keeps the offsets that were stored.
@@ -392,10 +394,16 @@ impl Reader {
         self.core.queue.is_closed()
     }
 
-    /// Items that wait to be taken.
+    /// Items that wait to be taken, those that are held back for alignment included.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.core.queue.len()
+        self.core.queue.len() + self.core.held.0.load(Ordering::Relaxed)
+    }
+
+    /// The bytes of packets that are held back until other streams have got as far; see [`Reader::set_aligned`].
+    #[must_use]
+    pub fn held_back(&self) -> usize {
+        self.core.held.1.load(Ordering::Relaxed)
     }
 
     /// How much was read so far.

@@ -133,7 +133,7 @@ class SupportLibraryApi(Service, ISupportLibraryApi):
             sample_reader_service_module_api,
         )
 
-        return sample_reader_service_module_api.SampleReaderServiceModuleApi()
+        return self._part(sample_reader_service_module_api.SampleReaderServiceModuleApi)
 
     def get_data_reader_api(self) -> DataReaderServiceModuleApi:
         """Where data readers come from."""
