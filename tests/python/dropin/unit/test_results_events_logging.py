@@ -17,8 +17,6 @@ from ma_dataplatforms_streaming_support_library import (
     Logger,
     LoggingLevel,
     ReadTimeoutError,
-    SampleReaderService,
-    SampleReaderServiceModuleApi,
     ServiceApiResult,
     SupportLibraryError,
     SupportLibraryStateError,
@@ -85,18 +83,9 @@ def test_a_failed_service_result_names_the_failure_when_it_is_used_as_the_servic
 
 
 def test_the_readers_of_a_later_version_answer_with_a_code_of_their_own() -> None:
-    results: list[ServiceApiResult[Any]] = [
-        SampleReaderServiceModuleApi().create_service(),
-        DataReaderServiceModuleApi().create_service(),
-    ]
-    for result, part in zip(results, ("sample reader", "data reader"), strict=True):
-        assert (result.success, result.error_code) == (False, "SL-LATER-001")
-        assert f"the {part} is not part of this version" in result.message
-    with pytest.raises(SupportLibraryError) as failure:
-        SampleReaderService()
-    assert failure.value.error_code == "SL-LATER-001"
-    with pytest.raises(TypeError, match="BufferingConfiguration"):
-        SampleReaderServiceModuleApi().create_service("x")  # type: ignore[arg-type]
+    result: ServiceApiResult[Any] = DataReaderServiceModuleApi().create_service()
+    assert (result.success, result.error_code) == (False, "SL-LATER-001")
+    assert "the data reader is not part of this version" in result.message
 
 
 @pytest.mark.parametrize("kind", [SupportLibraryError, SupportLibraryStateError, ReadTimeoutError])
