@@ -145,10 +145,8 @@ class PacketReaderService(ReaderService, IPacketReaderService):
         """The sessions whose reading has begun and is not complete, by key; on the dispatcher's thread."""
         return dict(self._known)
 
-    def on_start(self) -> None:
-        """Begin reading."""
-        super().on_start()
-        # Something may have been attached just now.
+    def on_giving_out(self) -> None:
+        """Now it is known whether a sample reader is attached."""
         self._align()
 
     def _align(self) -> None:
@@ -176,7 +174,8 @@ class PacketReaderService(ReaderService, IPacketReaderService):
             buffer_bytes=0,
             buffer_packets=buffer_packets,
         )
-        reader.align(bool(self._sinks))
+        # A sample reader may yet be attached; what it gets must have been fetched in order.
+        reader.align()
         what = f"session '{reading.session_key}'" if reading.session_key else f"'{reading.session_identifier_pattern}'"
         self.logger.info(
             f"{self.what}: reading {what} of data source '{reading.data_source}', {reading.reading_type.name}"
