@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
+from child import Child, serve
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from measuring import (
@@ -170,40 +170,16 @@ def librdkafka_s() -> float:
 
 
 def child(side: str, place: Place) -> None:
-    """One side's process: a round for each line of standard input, its figures as a line of standard output."""
+    """One side's process: a round for each request."""
     with ExitStack() as cleanup:
         read = SIDES[side](place, cleanup)
-        for _ in sys.stdin:
+
+        def measured(_request: object) -> dict[str, Any]:
             with timed() as timing:
                 found = read()
-            print(json.dumps({"timing": asdict(timing), "found": found}), flush=True)
+            return {"timing": asdict(timing), "found": found}
 
-
-class Process:
-    """A side's process, seen from the bench."""
-
-    def __init__(self, side: str, place: Place) -> None:
-        command = [sys.executable, __file__, "--child", json.dumps([side, *place])]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def round(self) -> tuple[Timing, Found]:
-        """Have it read once."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        # The library's own messages stand on lines of their own.
-        line = next((line for line in self._process.stdout if line.startswith("{")), None)
-        assert line is not None, "the process ended; its error is above"
-        figures = json.loads(line)
-        return Timing(**figures["timing"]), Found(*figures["found"])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        # At the end of its input it goes.
-        self._process.communicate(timeout=DEADLINE_S)
+        serve(measured)
 
 
 def write(brokers: str, domain: str, options: argparse.Namespace) -> tuple[Place, int]:
@@ -231,10 +207,13 @@ def measure(
     series = {side: Series(options.packets, size) for side in SIDES}
     parts: list[float] = []
     with ExitStack() as cleanup:
-        processes = {side: cleanup.enter_context(Process(side, place)) for side in SIDES}
+        processes = {
+            side: cleanup.enter_context(Child(__file__, "--child", json.dumps([side, *place]))) for side in SIDES
+        }
         for number in range(warm_up + options.rounds):
             for side in SIDES if number % 2 else reversed(SIDES):
-                timing, found = processes[side].round()
+                answer = processes[side].ask("a round")
+                timing, found = Timing(**answer["timing"]), Found(*answer["found"])
                 # The packets, and beside them what announces the session and its end.
                 assert size <= found.bytes <= size + 10_000, f"{side}: {found}"
                 if number >= warm_up:

@@ -16,5 +16,6 @@ from telewire.aio.client import Client, connect
 from telewire.aio.reader import Reader
 from telewire.aio.session import Session, Stream
 from telewire.aio.watches import FormatWatch, SessionWatch
+from telewire.aio.windows import Windows
 
-__all__ = ["Blocks", "Client", "FormatWatch", "Reader", "Session", "SessionWatch", "Stream", "connect"]
+__all__ = ["Blocks", "Client", "FormatWatch", "Reader", "Session", "SessionWatch", "Stream", "Windows", "connect"]

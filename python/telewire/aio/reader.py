@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from telewire.aio.blocks import Blocks
 from telewire.aio.threads import Worker, run
+from telewire.aio.windows import Windows
 from telewire.reader import BLOCK_BYTES, undecodable
 
 if TYPE_CHECKING:
     from telewire import _core
     from telewire.block import Block
     from telewire.blocks import Blocks as BlockingBlocks
+    from telewire.durations import Length
     from telewire.reader import ReadCounts, ReaderEvent
     from telewire.reader import Reader as BlockingReader
     from telewire.session_info import SessionInfo
+    from telewire.window import OtherKind, Window
+    from telewire.windows import Windows as BlockingWindows
 
 __all__ = ["Reader"]
 
@@ -129,6 +133,45 @@ class Reader:
             return reader.blocks(parameters, events=events, block_bytes=block_bytes)
 
         return Blocks(self, start)
+
+    @overload
+    def windows(
+        self,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        length: Length = "3s",
+        slide: float = 0.05,
+        others: Sequence[OtherKind] = (),
+        events: Literal[False] = False,
+    ) -> Windows[Window]: ...
+
+    @overload
+    def windows(
+        self,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        length: Length = "3s",
+        slide: float = 0.05,
+        others: Sequence[OtherKind] = (),
+        events: bool,
+    ) -> Windows[Window | ReaderEvent]: ...
+
+    def windows(
+        self,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        length: Length = "3s",
+        slide: float = 0.05,
+        others: Sequence[OtherKind] = (),
+        events: bool = False,
+    ) -> Windows[Any]:
+        """Read samples in order of time; see `telewire.Reader.windows`. Reading begins when it is iterated."""
+
+        async def start() -> BlockingWindows[Any]:
+            reader = await self._begin()
+            return reader.windows(parameters, length=length, slide=slide, others=others, events=events)
+
+        return Windows(self, start)
 
     async def close(self, timeout_s: float = 5.0) -> None:
         """Stop reading; an iteration that waits ends. May be called again."""

@@ -67,6 +67,7 @@ WAITS = {
     "read_pattern": (OPEN, "for packet in client.read(mode='live'): pass"),
     "next": (OPEN, "reader = client.read(mode='live')\nwhile reader.next(): pass"),
     "batches": (OPEN, "for batch in client.read(mode='live').batches(): pass"),
+    "windows": (OPEN, "for window in client.read(mode='live').windows(): pass"),
     "events": (OPEN, "for event in client.read(mode='live').events(): pass"),
     "essentials": (OPEN, "for packet in client.read_essentials(session.key): pass"),
     "watch": (OPEN, "for change in client.watch_sessions(): pass"),
