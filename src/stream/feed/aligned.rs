@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use super::{Active, Feed, Part, Place, StreamState, TICK, start_stream};
 use crate::error::Printable;
 use crate::kafka::Consumer;
-use crate::packet::latest_ns;
 use crate::pipeline::Aligner;
 use crate::stream::queue::is_on;
 use crate::stream::reader::{Item, Packet};
@@ -84,10 +83,7 @@ impl Gate {
 
 /// Puts a packet into its partition's lane, and what follows it.
 pub(super) fn hold(aligner: &mut Aligner<Item>, slot: usize, packet: Packet, follower: Option<Item>) {
-    let latest = packet
-        .head
-        .as_ref()
-        .and_then(|head| latest_ns(head.packet_type(&packet.payload), head.content(&packet.payload)));
+    let latest = packet.latest_ns();
     let item = Item::Packet(packet);
     aligner.push(slot, latest, item.size(), item);
     if let Some(item) = follower {
