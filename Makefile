@@ -5,6 +5,10 @@ VENV := .venv
 PEERS := .venv-peers
 BIN := $(VENV)/bin
 WHEELS := dist/ci
+# The figures of the benches, one file of JSON each.
+BENCHED := $(CURDIR)/dist/bench
+# Apache Kafka with its optimising compiler, which the tests do without.
+WITH_KAFKA = $(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 --
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/telewire
 
 # One profile for wheel, tests and lints, and one folder of intermediate results for all checkouts of this user: OpenSSL
@@ -22,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kafka build lint docs bench bench-codec fuzz clean requirements test-rust test-peers test-python race preflight peers
+.PHONY: help demo test kafka build lint docs bench bench-codec bench-pipeline bench-live bench-check fuzz clean requirements test-rust test-peers test-python race preflight peers
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,22 +64,36 @@ lint: $(BIN)/ready ## Formats, lints, types, floors, licences
 docs: $(BIN)/ready ## Build the documentation into site/; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: build bench-codec ## Figures: the codec, telewire beside confluent-kafka, the embedded broker beside Apache Kafka
-	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/throughput.py
-	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/columns.py
-	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- $(abspath $(BIN)/python) benches/python/handlers.py
+bench: build peers bench-codec bench-pipeline ## Figures: the codec, merging, telewire beside confluent-kafka, the embedded broker beside Apache Kafka
+	@for program in throughput columns handlers latency memory; do \
+	  $(WITH_KAFKA) $(abspath $(BIN)/python) benches/python/$$program.py --json $(BENCHED)/$$program.json || exit 1; \
+	done
+	@$(WITH_KAFKA) $(abspath $(PEERS)/bin/python) benches/python/columns.py --rounds 5 --json $(BENCHED)/columns-peers.json
 	cargo bench $(CARGO_FLAGS) --bench brokers --no-run
-	@$(PYTHON) scripts/kafka.py run --jvm=-XX:TieredStopAtLevel=4 -- cargo bench $(CARGO_FLAGS) --bench brokers
+	@$(WITH_KAFKA) cargo bench $(CARGO_FLAGS) --bench brokers -- --json $(BENCHED)/brokers.json
 
 bench-codec: build peers ## Figures of the codec alone: beside the limit loops (Rust), upb and quixstreams (Python)
-	cargo bench --locked --no-default-features --bench decode
-	cargo bench --locked --no-default-features --bench encode
-	@$(PEERS)/bin/python benches/python/codec.py
+	@mkdir -p $(BENCHED)
+	cargo bench --locked --no-default-features --bench decode -- --json $(BENCHED)/decode.json
+	cargo bench --locked --no-default-features --bench encode -- --json $(BENCHED)/encode.json
+	@$(PEERS)/bin/python benches/python/codec.py --json $(BENCHED)/codec.json
+
+LIVE_SECONDS ?= 600
+
+bench-live: build ## Memory of a live session's reader and writer, LIVE_SECONDS long (600)
+	@mkdir -p $(BENCHED)
+	@$(WITH_KAFKA) $(abspath $(BIN)/python) benches/python/memory.py --live $(LIVE_SECONDS) --json $(BENCHED)/memory-live.json
+
+bench-check: $(if $(FIGURES),,bench) ## Run the benches and hold them against benches/bounds.toml (FIGURES=dist/bench: the last run)
+	@$(BIN)/python benches/python/check.py $(or $(FIGURES),$(BENCHED))
+
+bench-pipeline: ## Figures of merging packets into slides: no Kafka, no Python
+	cargo bench --locked --no-default-features --bench merge
 
 FUZZ_SECONDS ?= 600
-FUZZED := envelope periodic rows synchro written
+FUZZED := envelope periodic rows synchro written merge
 
-fuzz: ## Fuzz the codec, FUZZ_SECONDS for each target (needs a nightly compiler and cargo-fuzz)
+fuzz: ## Fuzz the codec and the merger, FUZZ_SECONDS for each target (needs a nightly compiler and cargo-fuzz)
 	@for target in $(FUZZED); do \
 	  mkdir -p $(CACHE)/fuzz/$$target && cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target \
 	    $(CACHE)/fuzz/$$target tests/fuzz/corpus/$$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; \

@@ -158,11 +158,13 @@ def save(path: Path | None, figures: dict[str, Any]) -> None:
         path.write_text(json.dumps(figures, indent=2) + "\n")
 
 
-def argument_parser(description: str | None, *, packets: int, samples: int, parameters: int) -> argparse.ArgumentParser:
+def argument_parser(
+    description: str | None, *, packets: int, samples: int, parameters: int, rounds: int = 15
+) -> argparse.ArgumentParser:
     """What benches of packets of samples take at the command line, with a bench's own defaults."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--brokers", help="host:port of Apache Kafka (default: TELEWIRE_TEST_BROKERS)")
-    parser.add_argument("--rounds", type=int, default=15, help="measured rounds")
+    parser.add_argument("--rounds", type=int, default=rounds, help="measured rounds")
     parser.add_argument("--packets", type=int, default=packets, help="packets per round")
     parser.add_argument("--samples", type=int, default=samples, help="samples of each parameter in a packet")
     parser.add_argument("--parameters", type=int, default=parameters, help="parameters in a packet")

@@ -1,21 +1,19 @@
 """Sides of a bench as processes of their own, so that the CPU time of each holds everything it caused and nothing else.
 
-A program that uses this is started again for each side with ``--child``; a round is a line of standard input there, and
-its figures are a line of standard output.
+A program that uses this is started again for each side with ``--child``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
+from child import Child, serve
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from measuring import DEADLINE_S, Series, Timing, timed
 
@@ -108,41 +106,17 @@ def consumed(place: Place, take: Callable[[list[Message]], float]) -> Found:
 
 
 def run_child(sides: Mapping[str, Side], given: str) -> None:
-    """One side's process: a round for each line of standard input, its figures as a line of standard output."""
+    """One side's process: a round for each request."""
     side, *place = json.loads(given)
     with ExitStack() as cleanup:
         read = sides[side](Place(*place), cleanup)
-        for _ in sys.stdin:
+
+        def measured(_request: object) -> dict[str, Any]:
             with timed() as timing:
                 found = read()
-            print(json.dumps({"timing": asdict(timing), "found": found}), flush=True)
+            return {"timing": asdict(timing), "found": found}
 
-
-class Process:
-    """A side's process, seen from the bench."""
-
-    def __init__(self, program: str, side: str, place: Place) -> None:
-        command = [sys.executable, program, "--child", json.dumps([side, *place])]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def round(self) -> tuple[Timing, Found]:
-        """Have it read once."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        # The library's own messages stand on lines of their own.
-        line = next((line for line in self._process.stdout if line.startswith("{")), None)
-        assert line is not None, "the process ended; its error is above"
-        figures = json.loads(line)
-        return Timing(**figures["timing"]), Found(*figures["found"])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        # At the end of its input it goes.
-        self._process.communicate(timeout=DEADLINE_S)
+        serve(measured)
 
 
 def measure(
@@ -168,10 +142,13 @@ def measure(
     # The first rounds warm the processes and the broker's page cache up.
     warm_up = 0 if options.quick else 2
     with ExitStack() as cleanup:
-        processes = {side: cleanup.enter_context(Process(program, side, place)) for side in sides}
+        processes = {
+            side: cleanup.enter_context(Child(program, "--child", json.dumps([side, *place]))) for side in sides
+        }
         for number in range(warm_up + options.rounds):
             for side in sides if number % 2 else reversed(sides):
-                timing, found = processes[side].round()
+                answer = processes[side].ask("a round")
+                timing, found = Timing(**answer["timing"]), Found(*answer["found"])
                 check(side, found)
                 if number >= warm_up:
                     series[side].rounds.append(timing)

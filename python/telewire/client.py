@@ -505,6 +505,15 @@ class Client:
         lookup = None if session_key is None else lambda: self.session(session_key)
         return Reader(core, on_undecodable=on_undecodable, lookup=lookup, definitions_of=self._definitions_of)
 
+    def definitions(self, session_key: str) -> Definitions:
+        """What the configurations of a session say of its parameters, events and groups; of a live session, so far.
+
+        Raises:
+            SessionError: Nobody has written the session.
+        """
+        self.session(session_key)
+        return self._definitions_of(session_key)
+
     def _definitions_of(self, session_key: str) -> Definitions:
         def configurations() -> list[bytes]:
             with self.read_essentials(session_key, end="now") as reader:

@@ -125,13 +125,14 @@ class Window:
         """The samples of a parameter.
 
         Times are int64 of shape (n,); values float64, int32 or bool, objects that are text, or, where a parameter's
-        type changed within the window, objects of both types. Statuses are None when all are valid.
+        type changed within the window, objects of both types. Statuses are None when all are valid. The definition is
+        that of a configuration that has come by; nothing is looked up for it.
 
         Raises:
             KeyError: The parameter has no sample here.
         """
         times, values, status = self.arrays(parameter)
-        return ParameterData(parameter, times, values, status, self._definitions.get(parameter))
+        return ParameterData(parameter, times, values, status, self._definitions.known(parameter))
 
     def arrays(self, parameter: str) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.uint8] | None]:
         """Times in ns, values and statuses of a parameter: those of `column`, without its definition.
@@ -258,9 +259,10 @@ class Window:
 
     def _repr_html_(self) -> str:
         rows = []
+        units = self.units
         for name in self.parameters[:_SHOWN_ROWS]:
             data = self.column(name)
             last = tables.number(data.values[-1])
-            rows.append([name, data.units, f"{len(data):,}", tables.clock(data.timestamps_ns[-1]), last])
+            rows.append([name, units[name], f"{len(data):,}", tables.clock(data.timestamps_ns[-1]), last])
         head = ["parameter", "unit", "samples", "last", "value"]
         return tables.html(repr(self)[1:-1], head, rows, len(self.parameters) - len(rows))

@@ -278,6 +278,17 @@ impl Settings {
         Ok((config, warnings))
     }
 
+    /// The same, with consumers that hold so many bytes ahead of whoever takes them, unless that is set already.
+    #[must_use]
+    pub fn fetching_ahead(&self, bytes: usize) -> Self {
+        let mut settings = self.clone();
+        let key = "queued.max.messages.kbytes";
+        if !self.common.contains_key(key) {
+            settings.consumer.entry(key.into()).or_insert_with(|| (bytes >> 10).max(1).to_string());
+        }
+        settings
+    }
+
     /// A consumer's configuration: `group` is the user's group id, or none for a private one that commits nothing.
     ///
     /// # Errors
@@ -289,7 +300,6 @@ impl Settings {
             ("fetch.wait.max.ms", "100"),
             // librdkafka waits a second after a full queue; a live reader would stall.
             ("fetch.queue.backoff.ms", "20"),
-            ("queued.max.messages.kbytes", "65536"),
             ("partition.assignment.strategy", "cooperative-sticky"),
         ] {
             config.set(key, value);

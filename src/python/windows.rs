@@ -448,7 +448,9 @@ impl Window {
                 list.into_any()
             }
         };
-        let status = column.status.map(|status| vector(this, status)).transpose()?;
+        // The slide has statuses for all of its columns once one of them needs some.
+        let status = column.status.filter(|status| status.iter().any(|&worth| worth != crate::packet::status::VALID));
+        let status = status.map(|status| vector(this, status)).transpose()?;
         Ok(Some((times, values, status)))
     }
 

@@ -18,8 +18,9 @@ use super::reader::{Item, Packet, Reader, SessionRef, StreamRef};
 use crate::error::{Error, Result};
 use crate::packet::{Appended, ColumnBlock, Decoder, Head, PacketType, Wanted};
 
-/// Items fetched at once.
+/// Items fetched at once, at most and at first.
 const BATCH: usize = 2048;
+const FIRST_BATCH: usize = 64;
 /// Blocks that are filled at once at most; what makes more is no telemetry, and each costs memory.
 const MOST_OPEN: usize = 1024;
 /// Emptied blocks that are kept for their memory.
@@ -120,6 +121,9 @@ impl std::fmt::Debug for Blocks {
 struct State {
     /// Fetched and not looked at yet.
     items: VecDeque<Item>,
+    /// How many to fetch at once: about what a batch takes, by the sizes seen last. What is fetched no longer counts as
+    /// waiting in the reader's queue.
+    fetch: usize,
     /// A batch has begun; its pieces are handed out together.
     begun: bool,
     /// Bytes of the batch so far, and where it ends: many large packets do not become blocks all at once.
@@ -147,9 +151,11 @@ impl Blocks {
     pub fn new(reader: Arc<Reader>, client: Client, options: &BlockOptions, grouped: bool) -> Result<Self> {
         let state = State {
             items: VecDeque::new(),
+            fetch: FIRST_BATCH,
             begun: false,
             taken: 0,
-            most: options.most_bytes.max(1).saturating_mul(2),
+            // The queue is three quarters of the buffer; what becomes blocks at once is an eighth at most.
+            most: options.most_bytes.max(1).saturating_mul(2).min(reader.queue_bytes() / 6).max(1),
             formats: Formats::new(options.parameters.as_deref())?,
             assembler: Assembler::new(options, grouped),
             stores: VecDeque::new(),
@@ -179,7 +185,7 @@ impl Blocks {
         let state = &mut *guard;
         if !state.begun {
             if state.items.is_empty() {
-                match self.reader.next_batch(BATCH, timeout)? {
+                match self.reader.next_batch(state.fetch, timeout)? {
                     Batch::Items(items) => state.items.extend(items),
                     Batch::Empty => return Ok(Step::Empty),
                     Batch::End => return Ok(Step::End),
@@ -188,16 +194,21 @@ impl Blocks {
             (state.begun, state.taken) = (true, 0);
             state.formats.forgive_all();
         }
+        let (taken_before, mut looked_at) = (state.taken, 0);
         while state.taken < state.most
             && let Some(item) = state.items.pop_front()
         {
             state.taken += item.size();
+            looked_at += 1;
             if let Some((item, unknown)) = state.assembler.take(item, &mut state.formats, &self.client) {
                 state.items.push_front(item);
                 return Ok(Step::Unknown(unknown));
             }
         }
         state.begun = false;
+        if let Some(size) = (state.taken - taken_before).checked_div(looked_at).filter(|size| *size > 0) {
+            state.fetch = (state.most / size).clamp(1, BATCH);
+        }
         let (pieces, stores) = state.assembler.finish();
         state.stores.extend(stores);
         if self.grouped {

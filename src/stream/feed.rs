@@ -35,6 +35,10 @@ const TICK: Duration = Duration::from_millis(20);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How many events are taken before they are passed on: as many as a reader takes at once.
 const MOST: usize = 1000;
+/// Large packets are taken in as many steps as this until the queue is full.
+const STEPS: usize = 16;
+/// Bytes that a packet may have, before one was seen.
+const FIRST_GUESS: usize = 64 << 10;
 /// How long a member's last commit is waited for; librdkafka tries again itself when the consumer goes.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
 /// The inactivity time that holds when none is chosen: of ended sessions; live ones are only warned about.
@@ -137,6 +141,9 @@ pub(crate) struct Feed {
     grouped: bool,
     subscribed: Vec<String>,
     paused: bool,
+    /// Bytes of a packet, by the last ones: says how many to take from librdkafka at once, since limits are looked at
+    /// before.
+    packet_bytes: usize,
     changes: Receiver<SessionChange>,
     /// Sessions to take up: those found at the start, and those whose taking up has to be tried again.
     waiting: VecDeque<Arc<SessionInfo>>,
@@ -183,10 +190,11 @@ impl Feed {
         pattern: Pattern,
         (scope, source): (Scope, usize),
         (sessions, changes): (Vec<Arc<SessionInfo>>, Receiver<SessionChange>),
+        ahead_bytes: usize,
     ) -> Result<Self> {
         let grouped = !options.group_id.is_empty();
         let group = grouped.then_some(options.group_id.as_str());
-        let consumer = Arc::new(Consumer::new(&client.inner.settings, group)?);
+        let consumer = Arc::new(Consumer::new(&client.inner.settings.fetching_ahead(ahead_bytes), group)?);
         if grouped {
             *core.group.lock() = Some(consumer.clone());
         }
@@ -204,6 +212,7 @@ impl Feed {
             grouped,
             subscribed: Vec::new(),
             paused: false,
+            packet_bytes: FIRST_GUESS,
             changes,
             waiting: VecDeque::new(),
             retry_at: now,
@@ -368,9 +377,13 @@ impl Feed {
         self.round += 1;
         self.gate.listening = true;
         let consumer = self.consumer.clone();
-        let most = room.min(MOST).min(self.gate.most());
+        let step = self.core.queue.most_bytes() / STEPS / self.packet_bytes;
+        let most = room.min(MOST).min(step.max(1)).min(self.gate.most(self.packet_bytes));
+        let before = (self.counts.packets, self.counts.bytes);
         consumer.poll(TICK, most, &mut |event| self.on_event(event));
-        self.gate.learn_size(self.counts);
+        if let Some(size) = (self.counts.bytes - before.1).checked_div(self.counts.packets - before.0) {
+            self.packet_bytes = usize::try_from(size).unwrap_or(usize::MAX).max(1);
+        }
     }
 
     fn wait_for_room(&mut self) {

@@ -142,7 +142,8 @@ pub struct ReadOptions {
     pub inactivity: Inactivity,
     /// Where to begin with a session that is already live.
     pub live_start: LiveStart,
-    /// How many bytes of packets may wait to be taken before fetching pauses; 0 for no limit.
+    /// How many bytes of packets may wait to be taken before fetching pauses, those that librdkafka holds included; 0 for
+    /// no limit.
     pub buffer_bytes: usize,
     /// How many packets may wait to be taken before fetching pauses; 0 for no limit.
     pub buffer_packets: usize,
@@ -156,6 +157,20 @@ pub struct ReadOptions {
     pub until_now: bool,
     /// Keep the streams of each session together in time: see [`super::Reader::set_aligned`].
     pub aligned: bool,
+}
+
+impl ReadOptions {
+    /// The part of the buffer that librdkafka may fill, for each of so many consumers: it has to be ahead of the reader's
+    /// thread, and fetches a megabyte at once.
+    pub(crate) fn ahead_bytes(&self, consumers: usize) -> usize {
+        let most = 64 << 20;
+        if self.buffer_bytes == 0 { most } else { (self.buffer_bytes / 4 / consumers.max(1)).clamp(1 << 20, most) }
+    }
+
+    /// The part of the buffer that is the reader's queue; 0 for no limit.
+    pub(crate) fn queue_bytes(&self) -> usize {
+        self.buffer_bytes - self.buffer_bytes / 4
+    }
 }
 
 impl Default for ReadOptions {

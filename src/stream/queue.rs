@@ -72,6 +72,11 @@ impl Queue {
         }
     }
 
+    /// How many bytes it takes before it is full.
+    pub(crate) fn most_bytes(&self) -> usize {
+        self.most_bytes
+    }
+
     fn full(&self, state: &State) -> bool {
         state.bytes >= self.most_bytes || state.packets >= self.most_packets
     }

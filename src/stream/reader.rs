@@ -283,7 +283,7 @@ impl Reader {
             Reading::Both => &[Scope::Historic, Scope::Live],
         };
         let core = Arc::new(ReaderCore {
-            queue: Queue::new(options.buffer_bytes, options.buffer_packets, scopes.len(), options.aligned),
+            queue: Queue::new(options.queue_bytes(), options.buffer_packets, scopes.len(), options.aligned),
             stop: AtomicBool::new(false),
             held: Default::default(),
             counters: Counters::default(),
@@ -303,8 +303,9 @@ impl Reader {
             .zip(pictures)
             .enumerate()
             .map(|(source, (scope, picture))| {
+                let ahead = options.ahead_bytes(scopes.len());
                 let place = (*scope, source);
-                Feed::new(client.clone(), core.clone(), options.clone(), pattern.clone(), place, picture)
+                Feed::new(client.clone(), core.clone(), options.clone(), pattern.clone(), place, picture, ahead)
             })
             .collect();
         let reader = Self { core: core.clone() };
@@ -316,6 +317,11 @@ impl Reader {
             core.threads.lock().push(thread);
         }
         Ok(reader)
+    }
+
+    /// How many bytes may wait in its queue.
+    pub(crate) fn queue_bytes(&self) -> usize {
+        self.core.queue.most_bytes()
     }
 
     pub(crate) fn downgrade(&self) -> Weak<ReaderCore> {

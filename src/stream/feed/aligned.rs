@@ -12,15 +12,13 @@ use crate::kafka::Consumer;
 use crate::packet::latest_ns;
 use crate::pipeline::Aligner;
 use crate::stream::queue::is_on;
-use crate::stream::reader::{Item, Packet, ReadCounts};
+use crate::stream::reader::{Item, Packet};
 
 /// For how long a partition is waited for that gives neither a record nor word that there is none.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How much is held back before partitions are paused, when the queue has no limit of its own, and at least.
 const DEFAULT_BUDGET: usize = 32 << 20;
 const LEAST_BUDGET: usize = 256 << 10;
-/// Bytes that a packet may have, before one was seen.
-const FIRST_GUESS: usize = 64 << 10;
 /// What pausing cannot prevent: packets that were under way, and sessions that wait for each other. Beyond this, order
 /// gives way to memory.
 const OVERDRAFT: usize = 128 << 20;
@@ -65,24 +63,13 @@ pub(super) struct Gate {
     pub(super) listening: bool,
     /// Some partitions are paused.
     pausing: bool,
-    /// Bytes of a packet, about.
-    packet_bytes: usize,
     warned: bool,
 }
 
 impl Gate {
     pub(super) fn new(turn: u64, buffer_bytes: usize, now: Instant) -> Self {
         let budget = if buffer_bytes == 0 { DEFAULT_BUDGET } else { (buffer_bytes / 2).max(LEAST_BUDGET) };
-        Self {
-            turn,
-            budget,
-            said: (0, 0),
-            opened: now,
-            listening: false,
-            pausing: false,
-            packet_bytes: FIRST_GUESS,
-            warned: false,
-        }
+        Self { turn, budget, said: (0, 0), opened: now, listening: false, pausing: false, warned: false }
     }
 
     pub(super) fn is_on(&self) -> bool {
@@ -90,13 +77,8 @@ impl Gate {
     }
 
     /// How many packets may be fetched at once: as many as the budget, but not one by one.
-    pub(super) fn most(&self) -> usize {
-        if self.is_on() { (self.budget / self.packet_bytes).max(16) } else { usize::MAX }
-    }
-
-    pub(super) fn learn_size(&mut self, counts: ReadCounts) {
-        let size = counts.bytes.checked_div(counts.packets).and_then(|size| usize::try_from(size).ok());
-        self.packet_bytes = size.unwrap_or(self.packet_bytes).max(1);
+    pub(super) fn most(&self, packet_bytes: usize) -> usize {
+        if self.is_on() { (self.budget / packet_bytes).max(16) } else { usize::MAX }
     }
 }
 

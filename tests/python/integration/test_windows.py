@@ -139,11 +139,11 @@ def test_the_worked_example_bit_for_bit(client: telewire.Client, session: telewi
 # Reading
 
 
-def write_race(session: telewire.Session, seconds: int, rate_hz: int = 100) -> None:
+def write_race(session: telewire.Session, seconds: int, rate_hz: int = 100, first: int = 0) -> None:
     """Two streams that are written one after the other, second by second, and rows at times of their own."""
     chassis, engine = session.stream("Chassis"), session.stream("Engine")
-    generator = np.random.default_rng(7)
-    for second in range(seconds):
+    generator = np.random.default_rng(7 + first)
+    for second in range(first, first + seconds):
         start = T0 + second * SECOND
         chassis.write_periodic(
             ["A", "B"],
@@ -195,8 +195,11 @@ def test_windows_of_a_historic_session_are_what_load_gives(client: telewire.Clie
 
 
 def test_windows_of_a_live_session_come_while_it_lives(client: telewire.Client, session: telewire.Session) -> None:
+    # A stream that appears later is found within a second or so, which is long where five seconds are written at once.
+    write_race(session, 1)
+    session.flush()
     with client.read(session.key).windows(length="1s", slide=0.5) as windows:
-        write_race(session, 3)
+        write_race(session, 4, first=1)
         session.flush()
         first = windows.next(DEADLINE_S)
         assert first is not None
@@ -547,7 +550,7 @@ def test_a_format_that_nobody_defines_is_given_up_once_its_window_is_due(
         [
             sample_packet(key, late_format, T0, [1.0, 2.0, 3.0]),
             sample_packet(key, known, T0 + 50 * MS, [4.0, 5.0], columns=2),
-            sample_packet(key, late_format, T0 + 900 * MS, [8.0, 9.0, 10.0]),
+            sample_packet(key, late_format, T0 + 700 * MS, [8.0, 9.0, 10.0]),
             sample_packet(key, late_format, T0 + 3 * SECOND, [11.0]),
             sample_packet(key, known, T0 + 3 * SECOND, [12.0], columns=2),
         ],
