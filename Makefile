@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kafka build lint docs bench bench-codec bench-live bench-check fuzz clean requirements test-rust test-peers test-python preflight peers
+.PHONY: help demo test kafka build lint docs bench bench-codec bench-pipeline bench-live bench-check fuzz clean requirements test-rust test-peers test-python race preflight peers
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,7 +64,7 @@ lint: $(BIN)/ready ## Formats, lints, types, floors, licences
 docs: $(BIN)/ready ## Build the documentation into site/; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: build peers bench-codec ## Figures: the codec, telewire beside confluent-kafka, the embedded broker beside Apache Kafka
+bench: build peers bench-codec bench-pipeline ## Figures: the codec, merging, telewire beside confluent-kafka, the embedded broker beside Apache Kafka
 	@for program in throughput columns handlers latency memory; do \
 	  $(WITH_KAFKA) $(abspath $(BIN)/python) benches/python/$$program.py --json $(BENCHED)/$$program.json || exit 1; \
 	done
@@ -87,10 +87,13 @@ bench-live: build ## Memory of a live session's reader and writer, LIVE_SECONDS 
 bench-check: $(if $(FIGURES),,bench) ## Run the benches and hold them against benches/bounds.toml (FIGURES=dist/bench: the last run)
 	@$(BIN)/python benches/python/check.py $(or $(FIGURES),$(BENCHED))
 
-FUZZ_SECONDS ?= 600
-FUZZED := envelope periodic rows synchro written
+bench-pipeline: ## Figures of merging packets into slides: no Kafka, no Python
+	cargo bench --locked --no-default-features --bench merge
 
-fuzz: ## Fuzz the codec, FUZZ_SECONDS for each target (needs a nightly compiler and cargo-fuzz)
+FUZZ_SECONDS ?= 600
+FUZZED := envelope periodic rows synchro written merge
+
+fuzz: ## Fuzz the codec and the merger, FUZZ_SECONDS for each target (needs a nightly compiler and cargo-fuzz)
 	@for target in $(FUZZED); do \
 	  mkdir -p $(CACHE)/fuzz/$$target && cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target \
 	    $(CACHE)/fuzz/$$target tests/fuzz/corpus/$$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; \
@@ -113,7 +116,10 @@ test-peers: ## Python tests beside quixstreams, in an environment with its pins
 	$(PEERS)/bin/python -m pytest -m peers
 
 test-python: ## All other Python tests
-	$(BIN)/python -m pytest -m "not peers"
+	$(BIN)/python -m pytest -m "not peers and not race"
+
+race: build ## The whole real race live at 50 times its speed through all readers of the drop-in (two minutes)
+	@$(PYTHON) scripts/kafka.py run -- $(BIN)/python -m pytest -m race
 
 preflight:
 	@$(PYTHON) scripts/preflight.py build

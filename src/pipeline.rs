@@ -25,3 +25,6 @@ pub use merge::{MergeCounts, MergeOptions, Merger, ParameterId, StreamId};
 pub use points::{Point, PointBatches, PointColumn, PointTable};
 pub use resample::{Aggregate, Columns, Gaps, GridTable, ResampleOptions, Resampler, Samples, resample};
 pub use slide::{Other, OtherKind, Slide, SlideBuilder, SlideColumn, SlideValues, Value};
+
+#[cfg(test)]
+mod conformance_tests;

@@ -13,6 +13,7 @@ mod client;
 mod codec;
 mod errors;
 mod info;
+mod lists;
 mod logs;
 mod packet;
 mod packet_writer;

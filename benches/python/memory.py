@@ -156,7 +156,7 @@ class Writer:
     @property
     def packet_bytes(self) -> int:
         """About what a packet has."""
-        return 13 * self._rows * len(self._names)
+        return int(13 * self._rows * len(self._names))
 
     def write(self) -> None:
         """One packet more."""
@@ -173,7 +173,7 @@ class Writer:
         flushed = self._session.flush(DEADLINE_S)
         assert flushed, flushed
         self._session.end()
-        return self._packets * self._rows * len(self._names)
+        return int(self._packets * self._rows * len(self._names))
 
 
 def history(client: telewire.Client, place: Place, options: argparse.Namespace) -> dict[str, dict[str, Any]]:

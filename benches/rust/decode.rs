@@ -6,14 +6,16 @@
 
 mod limits;
 mod measuring;
+mod values;
 
 use std::ops::Range;
 
 use measuring::{Contestant, Options, Random, Report, keep};
 use telewire::packet::{
-    Appended, ColumnBlock, ColumnRef, Decoder, FormatRef, PacketType, Strided, ValuesRef, Wanted, encode_periodic,
-    encode_rows, encode_synchro,
+    Appended, ColumnBlock, ColumnRef, Decoder, FormatRef, PacketType, Strided, Wanted, encode_periodic, encode_rows,
+    encode_synchro,
 };
+use values::{Kind, Values, Worth};
 
 /// Samples of a block that takes many packets: half a megabyte of doubles, which the processor's cache holds.
 const BLOCK: usize = 65_536;
@@ -34,25 +36,24 @@ struct Shape {
     kind: PacketType,
     columns: usize,
     rows: usize,
-    zeros: f64,
-    /// Whether every sample has a status of its own.
-    worth: bool,
+    values: Kind,
+    worth: Worth,
 }
 
 impl Packets {
     /// At least `bytes` of them.
     fn new(shape: Shape, bytes: usize) -> Self {
-        let Shape { kind, columns, rows, zeros, worth } = shape;
+        let Shape { kind, columns, rows, values, worth } = shape;
         let mut random = Random::new();
         let mut found = Self { kind, bytes: Vec::new(), packets: Vec::new(), lists: Vec::new(), samples: 0 };
         let mut start_ns = 1_700_000_000_000_000_000;
         while found.bytes.len() < bytes {
-            let values: Vec<f64> = (0..columns * rows).map(|_| random.value(zeros)).collect();
-            let status: Vec<u8> = (0..columns * rows).map(|_| (random.next() % 4) as u8).collect();
+            let values = Values::new(values, columns * rows, &mut random);
+            let status = worth.statuses(columns * rows, &mut random);
             let table: Vec<ColumnRef<'_>> = (0..columns)
                 .map(|column| ColumnRef {
-                    values: ValuesRef::F64(Strided::new(&values, column * rows, 1, rows).unwrap()),
-                    status: worth.then(|| Strided::new(&status, column * rows, 1, rows).unwrap()),
+                    values: values.column(column * rows, 1, rows),
+                    status: status.as_ref().map(|status| Strided::new(status, column * rows, 1, rows).unwrap()),
                 })
                 .collect();
             let begin = found.bytes.len();
@@ -172,7 +173,9 @@ impl Packets {
 fn main() {
     let options = Options::from_arguments();
     let mut report = Report::new("Decode packets into columns", options);
-    let periodic = |columns, zeros| Shape { kind: PacketType::PeriodicData, columns, rows: 100, zeros, worth: false };
+    let typed =
+        |columns, values| Shape { kind: PacketType::PeriodicData, columns, rows: 100, values, worth: Worth::Valid };
+    let periodic = |columns, zeros| typed(columns, Kind::Doubles(zeros));
     let rows = |columns, zeros| Shape { kind: PacketType::RowData, ..periodic(columns, zeros) };
     let synchro = |columns, zeros| Shape { kind: PacketType::SynchroData, ..periodic(columns, zeros) };
     let cases = [
@@ -182,7 +185,12 @@ fn main() {
         ("periodic 100x100, half zeros", periodic(100, 0.5)),
         ("periodic 10x100, 5 % zeros", periodic(10, 0.05)),
         ("periodic 10x100, all zeros", periodic(10, 1.0)),
-        ("periodic 10x100, each status its own", Shape { worth: true, ..periodic(10, 0.0) }),
+        ("periodic 10x100, one in twenty not valid", Shape { worth: Worth::Mixed, ..periodic(10, 0.0) }),
+        ("periodic 10x100, each status its own", Shape { worth: Worth::Own, ..periodic(10, 0.0) }),
+        ("periodic 10x100, no status", Shape { worth: Worth::Absent, ..periodic(10, 0.0) }),
+        ("periodic 10x100, integers", typed(10, Kind::Integers)),
+        ("periodic 10x100, booleans", typed(10, Kind::Booleans)),
+        ("periodic 10x100, texts", typed(10, Kind::Texts)),
         ("synchro 10x100, no zeros", synchro(10, 0.0)),
         ("synchro 10x100, half zeros", synchro(10, 0.5)),
         ("rows 10x100, no zeros", rows(10, 0.0)),
@@ -192,12 +200,13 @@ fn main() {
     for (name, shape) in cases.into_iter().filter(|(name, _)| report.wants(name)).collect::<Vec<_>>() {
         let packets = Packets::new(shape, report.bytes());
         let mut contestants = vec![Contestant::new("telewire", packets.ours(Wanted::All, 1))];
-        // Without a status there is a shape more than the loop for both knows.
-        if !shape.worth {
-            let known = if shape.zeros == 0.0 { "limit loop" } else { "branch-free loop for both shapes" };
-            contestants.push(Contestant::new(known, packets.limit()));
+        // The loops know doubles that are all valid.
+        let known = if shape.worth == Worth::Valid { shape.values } else { Kind::Texts };
+        if let Kind::Doubles(zeros) = known {
+            let name = if zeros == 0.0 { "limit loop" } else { "branch-free loop for both shapes" };
+            contestants.push(Contestant::new(name, packets.limit()));
         }
-        if shape.zeros == 0.0 && !shape.worth {
+        if known == Kind::Doubles(0.0) {
             contestants.push(Contestant::new("copy of the values, unchecked", packets.copy()));
         }
         let per_block = BLOCK / (shape.columns * shape.rows);

@@ -175,22 +175,32 @@ fn case(report: &mut Report, name: &str, shape: Shape) {
     report.case(name, samples, vec![Contestant::new("telewire", run)]);
 }
 
-/// A long session in ten parts: time per sample and most memory of each part.
+/// A long session in ten parts: time per sample and most memory of each part. The first one fills the window.
 fn long(report: &mut Report, name: &str, shape: Shape) {
     const PARTS: usize = 10;
-    let turns = (report.bytes() / shape.samples_a_turn()).div_ceil(PARTS);
-    let (mut source, mut session, mut block) = (Source::new(shape), Session::new(shape), ColumnBlock::new());
+    // Clocks are read once for so many samples.
+    const STRETCH: usize = 100_000;
+    let turns = STRETCH.div_ceil(shape.samples_a_turn());
+    let stretches = (report.bytes() / (turns * shape.samples_a_turn())).div_ceil(PARTS);
+    let (mut source, mut session) = (Source::new(shape), Session::new(shape));
+    // All formats of a turn bring the same samples.
+    let mut blocks = vec![ColumnBlock::new(); turns];
     let mut parts = Vec::new();
     println!("\n{name}");
     for part in 0..PARTS {
-        let (mut seconds, mut most, mut slides) = (0.0, (0, 0), session.given);
-        for turn in part * turns..(part + 1) * turns {
-            source.read(turn, &mut block);
-            seconds += timed(|| (0..shape.formats()).for_each(|format| session.take(format, &block)));
+        let (mut seconds, mut most) = (0.0, (0, 0));
+        for stretch in part * stretches..(part + 1) * stretches {
+            for (turn, block) in blocks.iter_mut().enumerate() {
+                source.read(stretch * turns + turn, block);
+            }
+            seconds += timed(|| {
+                for block in &blocks {
+                    (0..shape.formats()).for_each(|format| session.take(format, block));
+                }
+            });
             most = most.max(session.merger.buffered());
         }
-        slides = session.given - slides;
-        let samples = turns * shape.samples_a_turn();
+        let samples = stretches * turns * shape.samples_a_turn();
         let rate = samples as f64 / seconds / 1e6;
         println!(
             "  part {:>2}: {rate:>4.0} M samples/s, at most {} samples in {} kB, {:.1} bytes a sample",
@@ -199,7 +209,7 @@ fn long(report: &mut Report, name: &str, shape: Shape) {
             most.1 >> 10,
             most.1 as f64 / most.0 as f64
         );
-        parts.push(json!({ "samples": samples, "given_out": slides, "million_samples_per_s": rate,
+        parts.push(json!({ "samples": samples, "million_samples_per_s": rate,
             "most_samples_held": most.0, "most_bytes_held": most.1 }));
     }
     session.finish();
@@ -227,7 +237,13 @@ fn main() {
     for (name, shape) in cases.into_iter().filter(|(name, _)| report.wants(name)).collect::<Vec<_>>() {
         case(&mut report, name, shape);
     }
-    for (name, shape) in [("long session of 10 parameters", of(10)), ("long session of 1,000 parameters", car)] {
+    let long_cases = [
+        ("long session of 10 parameters", of(10)),
+        ("long session of 100 parameters", of(100)),
+        ("long session of 1,000 parameters", of(1000)),
+        ("long session of 10,000 parameters", of(10_000)),
+    ];
+    for (name, shape) in long_cases {
         if report.wants(name) {
             long(&mut report, name, shape);
         }

@@ -24,7 +24,7 @@ from telewire.broker import Broker
 from telewire.client import Client, Layout, connect
 from telewire.columns import Status
 from telewire.config import Config, Security
-from telewire.definitions import EventDefinition, Parameter, TextConversion
+from telewire.definitions import EventDefinition, Group, Parameter, TextConversion
 from telewire.errors import (
     ClosedError,
     ConfigError,
@@ -39,6 +39,7 @@ from telewire.errors import (
 from telewire.formats import DataFormat, FormatChange, FormatWatch
 from telewire.grid_block import GridBlock
 from telewire.merger import Merger
+from telewire.metadata import Definitions
 from telewire.packet import Packet, Samples
 from telewire.packet_writer import Flushed, Outcome, PacketWriter, WriteCounts
 from telewire.points import Point, PointBatcher, PointBlock, Points
@@ -68,12 +69,14 @@ __all__ = [
     "ConfigError",
     "DataFormat",
     "DecodeError",
+    "Definitions",
     "EventDefinition",
     "Flushed",
     "FormatChange",
     "FormatError",
     "FormatWatch",
     "GridBlock",
+    "Group",
     "KafkaError",
     "Layout",
     "MergeCounts",

@@ -150,6 +150,11 @@ class Block:
         """
         return self._core.column_status(self._place(parameter))
 
+    @property
+    def definitions(self) -> Definitions:
+        """What the session's configurations say: parameters, events and groups."""
+        return self._definitions
+
     def definition(self, parameter: str) -> Parameter | None:
         """What the session's configuration says of a parameter, None if it says nothing.
 

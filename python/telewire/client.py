@@ -433,6 +433,7 @@ class Client:
             group_id: Share the partitions with the other readers of this group and resume where it left off; for
                 ``live`` only.
             buffer_bytes: Bytes that may wait in memory, 0 for no limit; when they are full, reading from Kafka pauses.
+                A quarter of them is librdkafka's, but at least 1 MiB.
             buffer_packets: The same in packets, 0 for no limit.
             on_undecodable: What to do with a record that is no packet. It never stops the reader. ``skip`` (default)
                 counts it (`Reader.counts`) and warns once per stream, ``keep`` delivers it with an empty `type`, its
@@ -506,6 +507,15 @@ class Client:
     def _reader(self, core: _core.Reader, session_key: str | None, on_undecodable: OnUndecodable) -> Reader:
         lookup = None if session_key is None else lambda: self.session(session_key)
         return Reader(core, on_undecodable=on_undecodable, lookup=lookup, definitions_of=self._definitions_of)
+
+    def definitions(self, session_key: str) -> Definitions:
+        """What the configurations of a session say of its parameters, events and groups; of a live session, so far.
+
+        Raises:
+            SessionError: Nobody has written the session.
+        """
+        self.session(session_key)
+        return self._definitions_of(session_key)
 
     def _definitions_of(self, session_key: str) -> Definitions:
         def configurations() -> list[bytes]:

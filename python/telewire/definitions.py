@@ -1,4 +1,4 @@
-"""What a session's parameters and events are, and how they become the protocol's configuration.
+"""What a session's parameters, events and groups are, and how they become the protocol's configuration.
 
 A configuration packet has exactly one top-level group, because the platform's recorder ignores everything else.
 `configuration` builds the tree of groups below it.
@@ -18,7 +18,7 @@ from telewire.errors import ConfigError
 if TYPE_CHECKING:
     from telewire.protos import open_data_pb2
 
-__all__ = ["EventDefinition", "Parameter", "TextConversion", "configuration"]
+__all__ = ["EventDefinition", "Group", "Parameter", "TextConversion", "configuration"]
 
 DataTypeName = Literal[
     "float64", "float32", "uint32", "int32", "uint16", "int16", "uint8", "int8", "string", "unspecified"
@@ -37,7 +37,7 @@ _DATA_TYPES: Final[Mapping[DataTypeName, int]] = {
     "int8": 8,
     "string": 9,
 }
-_PRIORITIES: Final[Mapping[str, int]] = {
+_PRIORITIES: Final[Mapping[PriorityName, int]] = {
     "unspecified": 0,
     "critical": 1,
     "high": 2,
@@ -166,12 +166,43 @@ class EventDefinition:
                 raise ConfigError(f"{name} of event '{self.identifier}' must be a list, one text per value")
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A node of the tree in which consumers show parameters and events; `Session.configure` builds the tree.
+
+    Attributes:
+        identifier: What `Parameter.groups` and `EventDefinition.groups` name.
+        name: Shown name.
+        application: Application that owns the group.
+        description: What belongs to it.
+        groups: The groups within it.
+    """
+
+    identifier: str
+    name: str = ""
+    application: str = ""
+    description: str = ""
+    groups: tuple[Group, ...] = ()
+
+    def find(self, identifier: str) -> Group | None:
+        """This group or the one within it, at any depth, that has the identifier; None if there is none."""
+        if self.identifier == identifier:
+            return self
+        return next((found for group in self.groups if (found := group.find(identifier)) is not None), None)
+
+
 Definition = Parameter | EventDefinition
 
 
 def data_type_name(number: int) -> DataTypeName:
     """The name of the protocol's number of a data type; a number it does not know is unspecified."""
     names: dict[int, DataTypeName] = {value: name for name, value in _DATA_TYPES.items()}
+    return names.get(number, "unspecified")
+
+
+def priority_name(number: int) -> PriorityName:
+    """The name of the protocol's number of a priority; a number it does not know is unspecified."""
+    names = {value: name for name, value in _PRIORITIES.items()}
     return names.get(number, "unspecified")
 
 

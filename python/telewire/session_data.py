@@ -97,14 +97,22 @@ class SessionData:
     ``value``, ``text`` if any value is text, and ``status``. Missing and wrong values are null in the table.
     """
 
-    def __init__(self, session: SessionInfo, parameters: Mapping[str, ParameterData]) -> None:
+    def __init__(
+        self, session: SessionInfo, parameters: Mapping[str, ParameterData], definitions: Definitions | None = None
+    ) -> None:
         self._session = session
+        self._definitions = definitions or Definitions()
         self._parameters = dict(sorted(parameters.items()))
 
     @property
     def session(self) -> SessionInfo:
         """The session as it was known when it was loaded."""
         return self._session
+
+    @property
+    def definitions(self) -> Definitions:
+        """What the session's configurations say: all its parameters, loaded or not, its events and groups."""
+        return self._definitions
 
     def __getitem__(self, parameter: str) -> ParameterData:
         try:
@@ -322,7 +330,7 @@ def collect(
         for chunk, index in parts:
             chunk.values[index] = _GONE
     del keep
-    return SessionData(session, found)
+    return SessionData(session, found, definitions)
 
 
 _GONE: NDArray[Any] = np.empty(0)

@@ -125,7 +125,17 @@ class Window:
         """The samples of a parameter.
 
         Times are int64 of shape (n,); values float64, int32 or bool, objects that are text, or, where a parameter's
-        type changed within the window, objects of both types. Statuses are None when all are valid.
+        type changed within the window, objects of both types. Statuses are None when all are valid. The definition is
+        that of a configuration that has come by; nothing is looked up for it.
+
+        Raises:
+            KeyError: The parameter has no sample here.
+        """
+        times, values, status = self.arrays(parameter)
+        return ParameterData(parameter, times, values, status, self._definitions.known(parameter))
+
+    def arrays(self, parameter: str) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.uint8] | None]:
+        """Times in ns, values and statuses of a parameter: those of `column`, without its definition.
 
         Raises:
             KeyError: The parameter has no sample here.
@@ -134,8 +144,39 @@ class Window:
         if found is None:
             raise KeyError(not_among(parameter, self.parameters))
         times, values, status = found
-        column: NDArray[Any] = tables.as_objects(values) if isinstance(values, list) else values
-        return ParameterData(parameter, times, column, status, self._definitions.get(parameter))
+        return times, tables.as_objects(values) if isinstance(values, list) else values, status
+
+    def lists(self, parameter: str) -> tuple[list[int], list[Any], list[int] | None]:
+        """Times in ns, values and statuses of a parameter as lists of Python objects; no statuses: all are valid.
+
+        For programs that take samples one by one: of the few samples that a short window has of a parameter, an array
+        takes longer to make than they do.
+
+        Raises:
+            KeyError: The parameter has no sample here.
+        """
+        found = self._core.lists(parameter)
+        if found is None:
+            raise KeyError(not_among(parameter, self.parameters))
+        return found
+
+    def rows(
+        self, parameters: Sequence[str] | None = None
+    ) -> tuple[list[int], list[int], list[str], list[Any], list[int] | None]:
+        """The samples by time, as lists of Python objects.
+
+        Args:
+            parameters: Whose samples; None for all.
+
+        Returns:
+            The n distinct times in ns; n + 1 places, from which to which the samples of a time lie in what follows;
+            and of every sample its parameter, its value and its status, or None if all are valid. The samples of one
+            time are in the order of `parameters`.
+
+        Raises:
+            KeyError: One of the parameters has no sample here.
+        """
+        return self._core.rows(list(self.parameters if parameters is None else parameters))
 
     @cached_property
     def others(self) -> tuple[OtherValue, ...]:
@@ -149,15 +190,18 @@ class Window:
             for kind, identifier, time_ns, packet in self._core.others()
         )
 
-    def wide(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """All samples side by side, joined where their times are exactly equal.
+    def wide(self, parameters: Sequence[str] | None = None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Samples side by side, joined where their times are exactly equal.
+
+        Args:
+            parameters: Whose samples, in the order of the columns; None for all that are here.
 
         Returns:
-            The n distinct times, ascending, int64 of shape (n,); and values of shape (n, p), one column for each of
-            `parameters`. NaN where a parameter has no sample at exactly that time, and for text. Integers and booleans
+            The n distinct times, ascending, int64 of shape (n,); and values of shape (n, p), one column for each
+            parameter. NaN where a parameter has no sample at exactly that time, and for text. Integers and booleans
             are widened; a value that is not valid keeps the number its packet carries.
         """
-        return self._core.wide()
+        return self._core.wide(None if parameters is None else list(parameters))
 
     def definition(self, parameter: str) -> Parameter | None:
         """What the session's configuration says of a parameter, None if it says nothing.
@@ -218,9 +262,10 @@ class Window:
 
     def _repr_html_(self) -> str:
         rows = []
+        units = self.units
         for name in self.parameters[:_SHOWN_ROWS]:
             data = self.column(name)
             last = tables.number(data.values[-1])
-            rows.append([name, data.units, f"{len(data):,}", tables.clock(data.timestamps_ns[-1]), last])
+            rows.append([name, units[name], f"{len(data):,}", tables.clock(data.timestamps_ns[-1]), last])
         head = ["parameter", "unit", "samples", "last", "value"]
         return tables.html(repr(self)[1:-1], head, rows, len(self.parameters) - len(rows))

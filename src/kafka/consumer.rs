@@ -6,7 +6,7 @@
 //! asks in the same way, this is where the floor's `unsafe` is.
 
 use std::collections::HashSet;
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -280,6 +280,19 @@ impl Consumer {
         let call = if on { rdk::rd_kafka_pause_partitions } else { rdk::rd_kafka_resume_partitions };
         // SAFETY: both handles are valid; librdkafka writes the outcome of each partition into the list.
         done("pausing partitions", unsafe { call(self.client.native_ptr(), list.ptr()) })
+    }
+
+    /// Where a partition ended when its broker last answered a fetch; `None` before it has. Nothing is asked for it.
+    #[must_use]
+    pub fn end_of(&self, place: &TopicPartition) -> Option<i64> {
+        let topic = CString::new(&*place.topic).ok()?;
+        let (mut low, mut high) = (-1, -1);
+        // SAFETY: the handle and the name are valid; librdkafka writes both offsets from what it remembers.
+        let code = unsafe {
+            let client = self.client.native_ptr();
+            rdk::rd_kafka_get_watermark_offsets(client, topic.as_ptr(), place.partition, &mut low, &mut high)
+        };
+        (code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
     }
 
     /// Joins the group for these topics.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::lane::{Rows, bytes_of};
 use super::names::Names;
 use super::pile::{Pile, Sorter};
-use super::slide::{Other, OtherKind, Slide};
+use super::slide::{Other, OtherKind, Slide, SpareColumns};
 use crate::error::{Error, Result};
 use crate::packet::{ColumnBlock, Times};
 
@@ -152,6 +152,7 @@ pub struct Merger<T> {
     piles: BTreeMap<u64, Pile>,
     /// Piles that were given out, for the memory they hold.
     spare: Vec<Pile>,
+    spare_columns: Arc<SpareColumns>,
     sorter: Sorter,
     packet: PacketTimes,
     /// By time and arrival.
@@ -171,6 +172,7 @@ impl<T> Merger<T> {
             streams: Vec::new(),
             piles: BTreeMap::new(),
             spare: Vec::new(),
+            spare_columns: Arc::default(),
             sorter: Sorter::default(),
             packet: PacketTimes::default(),
             others: BTreeMap::new(),
@@ -284,7 +286,7 @@ impl<T> Merger<T> {
         let piles: usize =
             self.piles.values().chain(&self.spare).map(|pile| size_of::<Pile>() + pile.bytes_held()).sum();
         let others = self.others.len() * size_of::<((u64, u64), Other<T>)>();
-        let packet = self.packet.bytes_held();
+        let packet = self.packet.bytes_held() + self.spare_columns.bytes_held();
         (samples, piles + others + packet + self.sorter.bytes_held() + self.names.bytes_held())
     }
 
@@ -308,7 +310,6 @@ impl<T> Merger<T> {
         if width == 0 {
             return;
         }
-        self.names.settle();
         let mut at = packet.begin();
         while let Some(&time) = packet.times.get(at) {
             let slide = time / self.options.slide_ns;
@@ -317,7 +318,10 @@ impl<T> Merger<T> {
             let rows = at..at + len;
             let pile = self.piles.entry(slide).or_insert_with(|| self.spare.pop().unwrap_or_default());
             pile.take(&packet.times[rows.clone()], &packet.rows(rows), parameters, block);
-            self.counts.replaced += pile.tidy(&mut self.sorter, &self.names) as u64;
+            if pile.is_full() {
+                self.names.settle();
+                self.counts.replaced += pile.tidy(&mut self.sorter, &self.names) as u64;
+            }
             at += len;
         }
     }
@@ -359,7 +363,7 @@ impl<T> Merger<T> {
     fn give_out(&mut self, start: u64, out: &mut Vec<Slide<T>>) -> u64 {
         let end = start.saturating_add(self.options.slide_ns);
         self.names.settle();
-        let mut slide = Slide::new(start, end, self.names.table().clone());
+        let mut slide = Slide::new(start, end, self.names.table().clone()).with_spare(&self.spare_columns);
         if let Some(entry) = self.piles.first_entry()
             && entry.key() * self.options.slide_ns <= start
         {

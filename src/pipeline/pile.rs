@@ -111,12 +111,14 @@ impl Pile {
         Some(at)
     }
 
-    /// Sorts it ahead of time if it has become large, so that a sender who repeats himself takes no more memory than
-    /// one who does not. Gives back how many samples turned out to be replaced.
+    /// Whether it has become so large that [`Self::tidy`] is worth its while.
+    pub(super) fn is_full(&self) -> bool {
+        self.len >= self.enough
+    }
+
+    /// Sorts it ahead of time, so that a sender who repeats himself takes no more memory than one who does not. Gives
+    /// back how many samples turned out to be replaced.
     pub(super) fn tidy(&mut self, sorter: &mut Sorter, names: &Names) -> usize {
-        if self.len < self.enough {
-            return 0;
-        }
         let mut columns = Columns::default();
         let replaced = sorter.sort(self, names, &mut columns);
         self.parameters = columns.places.iter().map(|place| ParameterId(place.name)).collect();
@@ -213,6 +215,32 @@ pub(super) struct Sorter {
     plan_of: Vec<u32>,
     order: Vec<u32>,
     rows: Vec<(u64, u32, u32)>,
+    copies: Copies,
+}
+
+/// Values that are still to be copied. A loop that does nothing else has many of them on their way from memory at once.
+#[derive(Debug, Default)]
+struct Copies {
+    pieces: Vec<(Lane, Range<usize>)>,
+    /// How many there are of each lane.
+    lens: [usize; 5],
+}
+
+impl Copies {
+    /// Adds values of a pile's lane.
+    fn add(&mut self, lane: Lane, range: Range<usize>) {
+        self.lens[lane as usize] += range.len();
+        match self.pieces.last_mut() {
+            Some((last, before)) if *last == lane && before.end == range.start => before.end = range.end,
+            _ => self.pieces.push((lane, range)),
+        }
+    }
+
+    /// Appends them.
+    fn run(&mut self, from: &Lanes, to: &mut Lanes) {
+        self.pieces.drain(..).for_each(|(lane, range)| to.append_from(from, lane, range));
+        self.lens = [0; 5];
+    }
 }
 
 impl Sorter {
@@ -246,6 +274,7 @@ impl Sorter {
             replaced += self.plans[plan].replaced;
             self.write(pile, plan, name, to);
         }
+        self.copies.run(&pile.lanes, &mut to.lanes);
         replaced
     }
 
@@ -274,7 +303,8 @@ impl Sorter {
     fn plan(&mut self, pile: &Pile, to: &mut Columns) -> usize {
         let first = self.batches[0] as usize;
         if let Some(plan) = self.plans.get(self.plan_of[first] as usize)
-            && self.plan_batches[plan.batches.clone()] == self.batches[..]
+            && plan.batches.len() == self.batches.len()
+            && (plan.batches.len() == 1 || self.plan_batches[plan.batches.clone()] == self.batches[..])
         {
             return self.plan_of[first] as usize;
         }
@@ -332,20 +362,21 @@ impl Sorter {
     }
 
     /// Appends the pieces at hand as one column.
-    fn write(&self, pile: &Pile, plan: usize, name: u32, to: &mut Columns) {
+    fn write(&mut self, pile: &Pile, plan: usize, name: u32, to: &mut Columns) {
         let plan = &self.plans[plan];
         let runs = &self.runs[plan.runs.clone()];
         let batch = |run: &Run| &pile.batches[self.batches[run.piece as usize] as usize];
         let column = |run: &Run| self.columns[run.piece as usize];
         let lane = batch(&runs[0]).lane;
         let (lane, values) = if lane != Lane::Mixed && runs[1..].iter().all(|run| batch(run).lane == lane) {
-            let values = to.lanes.len(lane);
+            let values = to.lanes.len(lane) + self.copies.lens[lane as usize];
             for run in runs {
                 let batch = batch(run);
-                to.lanes.append_from(&pile.lanes, lane, batch.range(batch.values, column(run), &run.rows));
+                self.copies.add(lane, batch.range(batch.values, column(run), &run.rows));
             }
             (lane, values)
         } else {
+            self.copies.run(&pile.lanes, &mut to.lanes);
             let mixed = to.lanes.len(Lane::Mixed);
             for run in runs {
                 let batch = batch(run);
@@ -378,6 +409,7 @@ impl Sorter {
             + bytes_of(&self.plan_batches)
             + bytes_of(&self.runs)
             + bytes_of(&self.plan_of)
+            + bytes_of(&self.copies.pieces)
             + bytes_of(&self.rows)
     }
 }

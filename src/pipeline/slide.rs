@@ -1,8 +1,11 @@
 //! A slide: the samples of one session within `[start, end)`, by parameter.
 
+use std::mem;
 use std::sync::Arc;
 
-use super::lane::{Lane, Lanes, bytes_of};
+use parking_lot::Mutex;
+
+use super::lane::{Lane, Lanes, bytes_of, recycle};
 
 /// A value of a parameter whose samples came in several types.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,6 +118,44 @@ pub(super) struct Columns {
     pub(super) len: usize,
 }
 
+impl Columns {
+    /// Bytes of memory held.
+    fn bytes_held(&self) -> usize {
+        bytes_of(&self.places) + bytes_of(&self.times) + bytes_of(&self.status) + self.lanes.bytes_held()
+    }
+}
+
+/// Memory of slides that are gone, for the next ones: allocators give large pieces back to the system, and to get them
+/// again takes longer than to fill them.
+#[derive(Debug, Default)]
+pub(super) struct SpareColumns(Mutex<Vec<Columns>>);
+
+impl SpareColumns {
+    /// What a packet of a second completes at once with the usual slides.
+    const MOST: usize = 7;
+
+    fn take(&self) -> Columns {
+        self.0.lock().pop().unwrap_or_default()
+    }
+
+    fn put(&self, mut columns: Columns) {
+        recycle(&mut columns.places);
+        recycle(&mut columns.times);
+        recycle(&mut columns.status);
+        columns.lanes.recycle();
+        columns.len = 0;
+        let mut spare = self.0.lock();
+        if spare.len() < Self::MOST {
+            spare.push(columns);
+        }
+    }
+
+    /// Bytes of memory held.
+    pub(super) fn bytes_held(&self) -> usize {
+        self.0.lock().iter().map(Columns::bytes_held).sum()
+    }
+}
+
 /// The samples of one session within `[start_ns, end_ns)`, by parameter in ascending order of code points, and beside
 /// them what is no sample.
 #[derive(Debug, Clone)]
@@ -125,12 +166,29 @@ pub struct Slide<T> {
     names: Arc<[Arc<str>]>,
     columns: Columns,
     others: Vec<Other<T>>,
+    /// Where the memory of its columns goes in the end.
+    spare: Option<Arc<SpareColumns>>,
+}
+
+impl<T> Drop for Slide<T> {
+    fn drop(&mut self) {
+        if let Some(spare) = &self.spare {
+            spare.put(mem::take(&mut self.columns));
+        }
+    }
 }
 
 impl<T> Slide<T> {
     /// An empty slide with parameters of these names.
     pub(super) fn new(start_ns: u64, end_ns: u64, names: Arc<[Arc<str>]>) -> Self {
-        Self { start_ns, end_ns, names, columns: Columns::default(), others: Vec::new() }
+        Self { start_ns, end_ns, names, columns: Columns::default(), others: Vec::new(), spare: None }
+    }
+
+    /// From now on it uses spare memory, and leaves it there when it is dropped.
+    pub(super) fn with_spare(mut self, spare: &Arc<SpareColumns>) -> Self {
+        self.columns = spare.take();
+        self.spare = Some(spare.clone());
+        self
     }
 
     /// Its columns, to be filled in order of names.
@@ -204,8 +262,7 @@ impl<T> Slide<T> {
     /// Bytes of memory held, the things that are no samples aside.
     #[must_use]
     pub fn bytes_held(&self) -> usize {
-        let Columns { places, times, status, lanes, .. } = &self.columns;
-        bytes_of(places) + bytes_of(times) + bytes_of(status) + lanes.bytes_held()
+        self.columns.bytes_held()
     }
 
     /// All columns, in ascending order of names.
@@ -268,8 +325,9 @@ impl<T> SlideBuilder<T> {
 
     /// The slide.
     #[must_use]
-    pub fn build(self) -> Slide<T> {
-        Slide { names: self.names.into(), ..self.slide }
+    pub fn build(mut self) -> Slide<T> {
+        self.slide.names = self.names.into();
+        self.slide
     }
 }
 

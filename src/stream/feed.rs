@@ -4,6 +4,8 @@
 //! going back for one never doubles a packet for another. A session that becomes known after some of its records went
 //! by is read again from its start offset.
 
+mod aligned;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
+use self::aligned::{Gate, Stuck, Supply, hold};
 use super::client::Client;
 use super::moment::Moment;
 use super::options::{Inactivity, LiveStart, ReadOptions};
@@ -22,6 +25,7 @@ use crate::kafka::admin::Topics;
 use crate::kafka::consumer::Message;
 use crate::kafka::{Consumer, Event, Start, TopicPartition};
 use crate::packet::{Head, PacketType, decode_message};
+use crate::pipeline::Aligner;
 use crate::proto::open_data::CoverageCursorInfoPacket;
 use crate::session::{Pattern, SessionChange, SessionInfo};
 
@@ -33,6 +37,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const MOST: usize = 1000;
 /// Large packets are taken in as many steps as this until the queue is full.
 const STEPS: usize = 16;
+/// Bytes that a packet may have, before one was seen.
+const FIRST_GUESS: usize = 64 << 10;
 /// How long a member's last commit is waited for; librdkafka tries again itself when the consumer goes.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
 /// The inactivity time that holds when none is chosen: of ended sessions; live ones are only warned about.
@@ -57,6 +63,7 @@ struct Part {
     /// Where reading began when a group had stored it there; nothing before it is read again.
     resumed_at: Option<i64>,
     users: usize,
+    supply: Supply,
 }
 
 /// A partition as one session sees it.
@@ -103,10 +110,13 @@ struct Active {
     /// For how long nothing came while it could have.
     silent: Duration,
     warned: bool,
+    /// Keeps its streams together, where that is asked for and there are several.
+    aligner: Option<Aligner<Item>>,
+    stuck: Stuck,
 }
 
 /// Says that a feed has nothing more to give, however its thread ends.
-struct Finished(Arc<ReaderCore>);
+struct Finished(Arc<ReaderCore>, usize);
 
 impl Drop for Finished {
     fn drop(&mut self) {
@@ -115,7 +125,7 @@ impl Drop for Finished {
                 .queue
                 .fail(Error::Invalid("the reader's thread ended by a panic; this is a defect of telewire".into()));
         }
-        self.0.queue.finish();
+        self.0.queue.finish(self.1);
     }
 }
 
@@ -125,13 +135,15 @@ pub(crate) struct Feed {
     options: Arc<ReadOptions>,
     pattern: Pattern,
     scope: Scope,
+    /// Which of the queue's sources this is.
+    source: usize,
     consumer: Arc<Consumer>,
     grouped: bool,
     subscribed: Vec<String>,
     paused: bool,
-    /// How many packets to take from librdkafka at once, by the size of the last ones: the queue is looked at before, and
-    /// grows by so much beyond its limit at most.
-    step: usize,
+    /// Bytes of a packet, by the last ones: says how many to take from librdkafka at once, since limits are looked at
+    /// before.
+    packet_bytes: usize,
     changes: Receiver<SessionChange>,
     /// Sessions to take up: those found at the start, and those whose taking up has to be tried again.
     waiting: VecDeque<Arc<SessionInfo>>,
@@ -167,6 +179,7 @@ pub(crate) struct Feed {
     associated: HashSet<(String, String)>,
     /// The group has given us our share, perhaps an empty one.
     joined: bool,
+    gate: Gate,
 }
 
 impl Feed {
@@ -175,7 +188,7 @@ impl Feed {
         core: Arc<ReaderCore>,
         options: Arc<ReadOptions>,
         pattern: Pattern,
-        scope: Scope,
+        (scope, source): (Scope, usize),
         (sessions, changes): (Vec<Arc<SessionInfo>>, Receiver<SessionChange>),
         ahead_bytes: usize,
     ) -> Result<Self> {
@@ -187,17 +200,19 @@ impl Feed {
         }
         core.consumers.lock().push(Arc::downgrade(&consumer));
         let now = Instant::now();
+        let gate = Gate::new(core.queue.turn(), options.buffer_bytes, now);
         let mut feed = Self {
             client,
             core,
             options,
             pattern,
             scope,
+            source,
             consumer,
             grouped,
             subscribed: Vec::new(),
             paused: false,
-            step: MOST,
+            packet_bytes: FIRST_GUESS,
             changes,
             waiting: VecDeque::new(),
             retry_at: now,
@@ -221,6 +236,7 @@ impl Feed {
             early: HashSet::new(),
             associated: HashSet::new(),
             joined: false,
+            gate,
         };
         feed.waiting = sessions.into_iter().filter(|info| feed.selects(info)).collect();
         feed.early = feed.waiting.iter().map(|info| info.key.clone()).collect();
@@ -276,10 +292,11 @@ impl Feed {
 
     pub(crate) fn run(mut self) {
         // Also when this thread panics: whoever waits for items must not wait for ever.
-        let _finished = Finished(self.core.clone());
+        let _finished = Finished(self.core.clone(), self.source);
         let core = self.core.clone();
         // A question that is under way when the reader is closed is called off.
         let outcome = interrupt::with_hook(move || core.stop.load(Ordering::Acquire), || self.work());
+        self.let_all_out();
         self.pass_on();
         if let Err(error) = outcome
             && !self.stopped()
@@ -304,11 +321,13 @@ impl Feed {
                 return Ok(());
             }
             self.now = Instant::now();
+            self.follow_switch();
             self.take_up_waiting()?;
             while let Ok(change) = self.changes.try_recv() {
                 self.on_change(change);
             }
             self.look_for_streams();
+            self.let_out();
             self.complete();
             self.pass_on();
             if let Some(error) = self.failure.take() {
@@ -356,12 +375,16 @@ impl Feed {
             return;
         }
         self.round += 1;
+        self.gate.listening = true;
         let consumer = self.consumer.clone();
-        let (packets, bytes) = (self.counts.packets, self.counts.bytes);
-        consumer.poll(TICK, room.min(MOST).min(self.step), &mut |event| self.on_event(event));
-        if let Some(size) = (self.counts.bytes - bytes).checked_div(self.counts.packets - packets) {
-            let step = self.core.queue.most_bytes() / STEPS / usize::try_from(size).unwrap_or(usize::MAX).max(1);
-            self.step = step.max(1);
+        let step = self.core.queue.most_bytes() / STEPS / self.packet_bytes;
+        let most = room.min(MOST).min(step.max(1)).min(self.gate.most(self.packet_bytes));
+        let before = (self.counts.packets, self.counts.bytes);
+        consumer.poll(TICK, most, &mut |event| self.on_event(event));
+        if let Some(size) = (self.counts.bytes - before.1).checked_div(self.counts.packets - before.0) {
+            // Large ones are remembered for a while: where streams differ, small and large packets take turns.
+            let before = self.packet_bytes - self.packet_bytes / 8;
+            self.packet_bytes = usize::try_from(size).unwrap_or(usize::MAX).max(before).max(1);
         }
     }
 
@@ -383,6 +406,7 @@ impl Feed {
             .values()
             .flat_map(HashMap::values)
             .filter_map(|slot| self.parts.get(*slot))
+            .filter(|part| on || !part.supply.paused)
             .map(|part| part.place.clone())
             .collect();
         match self.consumer.pause(&places, on) {
@@ -486,6 +510,8 @@ impl Feed {
             done: false,
             silent: Duration::ZERO,
             warned: false,
+            aligner: None,
+            stuck: Stuck::default(),
             info: info.clone(),
         };
         if self.begins_at_edge(&info) {
@@ -596,6 +622,9 @@ impl Feed {
             active.streams.entry(stream).or_default();
             active.taken.insert(place);
         }
+        if self.gate.is_on() {
+            active.align();
+        }
         back.into_iter().try_for_each(|(slot, start)| self.go_back(slot, start))
     }
 
@@ -614,6 +643,7 @@ impl Feed {
             self.consumer.rewind(&start)?;
         }
         part.position = start.offset;
+        self.begin_anew(slot);
         Ok(())
     }
 
@@ -625,7 +655,7 @@ impl Feed {
     }
 
     fn open_slot(&mut self, place: TopicPartition, position: i64, resumed_at: Option<i64>) -> usize {
-        let part = Part { place: place.clone(), position, resumed_at, users: 0 };
+        let part = Part { place: place.clone(), position, resumed_at, users: 0, supply: Supply::default() };
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.parts[slot] = part;
@@ -642,6 +672,7 @@ impl Feed {
 
     fn close_slot(&mut self, slot: usize) {
         self.recent = None;
+        self.begin_anew(slot);
         if let Some(part) = self.parts.get(slot) {
             if let Some(partitions) = self.slots.get_mut(&part.place.topic) {
                 partitions.remove(&part.place.partition);
@@ -687,7 +718,7 @@ impl Feed {
                     // What was known when the session was taken up may have contained this change.
                     if active.info != info {
                         active.info = info.clone();
-                        self.out.push(Item::SessionUpdated(info));
+                        active.follow(Item::SessionUpdated(info), &mut self.out);
                     }
                 } else if self.scope != Scope::Historic && self.selects(&info) {
                     // The identifier may match the pattern only now.
@@ -886,6 +917,8 @@ impl Feed {
             for active in self.sessions.values_mut() {
                 active.places.remove(&slot);
                 active.taken.remove(place);
+                // Nothing of it was handled: whoever has the partition next reads it again.
+                active.aligner.iter_mut().for_each(|aligner| aligner.close(slot).for_each(drop));
             }
             self.close_slot(slot);
         }
@@ -900,6 +933,7 @@ impl Feed {
             Event::End { topic, partition, offset } => {
                 if let Some(part) = self.slot(topic, partition).and_then(|slot| self.parts.get_mut(slot)) {
                     part.position = part.position.max(offset);
+                    part.supply.hear(true);
                 }
             }
             Event::Assigned(places) => {
@@ -922,16 +956,17 @@ impl Feed {
         self.recent = Some(slot);
         let Some(part) = self.parts.get_mut(slot) else { return };
         part.position = message.offset + 1;
+        part.supply.hear(false);
         let key = message.key.unwrap_or_default();
         if key != self.recent_key.as_bytes() {
             self.recent_key.clear();
             self.recent_key.push_str(std::str::from_utf8(key).unwrap_or_default());
         }
         let found = self.sessions.get_mut(&self.recent_key).and_then(|active| {
-            let Active { places, streams, reference, silent, warned, .. } = active;
-            Some((places.get_mut(&slot)?, streams, reference, silent, warned))
+            let Active { places, streams, reference, silent, warned, aligner, .. } = active;
+            Some((places.get_mut(&slot)?, streams, reference, silent, warned, aligner))
         });
-        let Some((place, streams, reference, silent, warned)) = found else {
+        let Some((place, streams, reference, silent, warned, aligner)) = found else {
             self.counts.skipped += 1;
             return;
         };
@@ -943,10 +978,6 @@ impl Feed {
         *silent = Duration::ZERO;
         *warned = false;
         let Some(value) = message.value else { return };
-        if let Some(state) = streams.get_mut(&place.stream).filter(|state| !state.started) {
-            state.started = true;
-            self.out.push(Item::StreamStarted(StreamRef { session: reference.clone(), stream: place.stream.clone() }));
-        }
         self.counts.packets += 1;
         self.counts.bytes += value.len() as u64;
         let head = Head::peek(value).ok();
@@ -967,15 +998,26 @@ impl Feed {
             *origin = Arc::new(Origin::clone(origin));
             *round = self.round;
         }
-        self.out.push(Item::Packet(Packet {
+        let packet = Packet {
             origin: origin.clone(),
             offset: message.offset,
             timestamp_ms: message.timestamp_ms,
             head,
             payload: Bytes::copy_from_slice(value),
-        }));
-        if let Some(cursor) = cursor {
-            self.out.push(Item::CoverageCursor { session: reference.clone(), time_ns: cursor.coverage_cursor_time });
+        };
+        let cursor = cursor.map(|cursor| {
+            let time_ns = cursor.coverage_cursor_time;
+            Item::CoverageCursor { session: reference.clone(), time_ns }
+        });
+        match aligner {
+            Some(aligner) => hold(aligner, slot, packet, cursor),
+            None => {
+                if let Some(state) = streams.get_mut(&place.stream) {
+                    start_stream(state, &packet, &mut self.out);
+                }
+                self.out.push(Item::Packet(packet));
+                self.out.extend(cursor);
+            }
         }
     }
 
@@ -1025,7 +1067,9 @@ impl Feed {
                 return;
             }
         }
-        self.sessions.values_mut().for_each(|active| active.silent += passed);
+        // What is held back has not been handled either.
+        let idle = self.sessions.values_mut().filter(|active| !active.holds_back());
+        idle.for_each(|active| active.silent += passed);
     }
 
     /// How long a session may be silent before it counts as complete.
@@ -1092,7 +1136,8 @@ impl Feed {
         let mut open: HashSet<&Arc<str>> = HashSet::new();
         for (slot, place) in &active.places {
             let position = self.parts.get(*slot).map_or(0, |part| part.position);
-            if place.end.is_none_or(|end| position.max(place.next) < end) {
+            let held = active.aligner.as_ref().is_some_and(|aligner| aligner.holds(*slot));
+            if held || place.end.is_none_or(|end| position.max(place.next) < end) {
                 open.insert(&place.stream);
             }
         }
@@ -1120,7 +1165,8 @@ impl Feed {
     }
 
     fn finish(&mut self, key: &str, by: Completion) {
-        let Some(active) = self.sessions.get(key) else { return };
+        let Some(active) = self.sessions.get_mut(key) else { return };
+        active.let_everything_out(&mut self.out);
         for (name, state) in &active.streams {
             if state.started && !state.completed {
                 self.out
@@ -1139,6 +1185,14 @@ impl Feed {
             return;
         }
         self.let_go(key);
+    }
+}
+
+/// Reports a stream before its first packet.
+fn start_stream(state: &mut StreamState, packet: &Packet, out: &mut Vec<Item>) {
+    if !state.started {
+        state.started = true;
+        out.push(Item::StreamStarted(StreamRef { session: packet.session.clone(), stream: packet.stream.clone() }));
     }
 }
 

@@ -1,11 +1,13 @@
 //! The queue between a reader's thread and whoever takes from it: bounded in bytes, told when it is full, never dropping.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
 use super::reader::Item;
+use super::realign::realign;
 use crate::error::{Error, Result};
 use crate::time::after;
 
@@ -34,6 +36,10 @@ struct State {
     busy: bool,
     closed: bool,
     failure: Option<Error>,
+    /// Of each source, which turn of the switch it has followed.
+    followed: Vec<u64>,
+    /// After which turn the items here were brought into order.
+    settled: u64,
 }
 
 pub(crate) struct Queue {
@@ -42,6 +48,8 @@ pub(crate) struct Queue {
     drained: Condvar,
     most_bytes: usize,
     most_packets: usize,
+    /// How often alignment was switched: it is on after an odd number. Changes under the state's lock.
+    turn: AtomicU64,
 }
 
 /// A limit, of which 0 means that there is none.
@@ -49,10 +57,17 @@ fn unless_zero(limit: usize) -> usize {
     if limit == 0 { usize::MAX } else { limit }
 }
 
+/// Whether alignment is on after so many turns of its switch.
+pub(crate) fn is_on(turn: u64) -> bool {
+    turn % 2 == 1
+}
+
 impl Queue {
-    pub(crate) fn new(most_bytes: usize, most_packets: usize, sources: usize) -> Self {
+    pub(crate) fn new(most_bytes: usize, most_packets: usize, sources: usize, aligned: bool) -> Self {
+        let turn = u64::from(aligned);
         Self {
-            state: Mutex::new(State { sources, ..State::default() }),
+            state: Mutex::new(State { sources, followed: vec![turn; sources], settled: turn, ..State::default() }),
+            turn: AtomicU64::new(turn),
             filled: Condvar::new(),
             drained: Condvar::new(),
             most_bytes: unless_zero(most_bytes),
@@ -93,8 +108,84 @@ impl Queue {
 
     /// How many more packets may be fetched now.
     pub(crate) fn room(&self) -> usize {
+        self.space().0
+    }
+
+    /// How many more packets, and how many more bytes, may be put in now.
+    pub(crate) fn space(&self) -> (usize, usize) {
         let state = self.state.lock();
-        if self.full(&state) { 0 } else { self.most_packets.saturating_sub(state.packets) }
+        if self.full(&state) {
+            return (0, 0);
+        }
+        (self.most_packets.saturating_sub(state.packets), self.most_bytes.saturating_sub(state.bytes))
+    }
+
+    /// Switches alignment. What is queued is not given out before every source has had the chance to take back what it
+    /// knows more of; the rest is aligned here.
+    pub(crate) fn set_aligned(&self, on: bool) {
+        let mut state = self.state.lock();
+        if self.is_aligned() != on {
+            self.turn.fetch_add(1, Ordering::AcqRel);
+        }
+        self.settle(&mut state);
+        drop(state);
+        self.filled.notify_all();
+    }
+
+    fn settle(&self, state: &mut State) {
+        let turn = self.turn();
+        if !is_on(turn) || state.settled >= turn || state.followed.iter().any(|followed| *followed < turn) {
+            return;
+        }
+        state.settled = turn;
+        let items = realign(std::mem::take(&mut state.batches).into_iter().flatten());
+        if !items.is_empty() {
+            state.batches.push_back(items);
+        }
+    }
+
+    pub(crate) fn is_aligned(&self) -> bool {
+        is_on(self.turn())
+    }
+
+    pub(crate) fn turn(&self) -> u64 {
+        self.turn.load(Ordering::Acquire)
+    }
+
+    /// A source has done what this turn of the switch asks for.
+    pub(crate) fn follow(&self, source: usize, turn: u64) {
+        let mut state = self.state.lock();
+        if let Some(followed) = state.followed.get_mut(source) {
+            *followed = turn.max(*followed);
+        }
+        self.settle(&mut state);
+        drop(state);
+        self.filled.notify_all();
+    }
+
+    /// Takes back what has not been taken yet, as far as `which` says so; the rest keeps its order.
+    pub(crate) fn take_back(&self, which: impl Fn(&Item) -> bool) -> Vec<Item> {
+        let mut back = Vec::new();
+        let mut state = self.state.lock();
+        for batch in std::mem::take(&mut state.batches) {
+            let mut rest = VecDeque::new();
+            for item in batch {
+                if which(&item) {
+                    state.items -= 1;
+                    state.bytes -= item.size();
+                    state.packets -= usize::from(matches!(item, Item::Packet(_)));
+                    back.push(item);
+                } else {
+                    rest.push_back(item);
+                }
+            }
+            if !rest.is_empty() {
+                state.batches.push_back(rest);
+            }
+        }
+        drop(state);
+        self.drained.notify_all();
+        back
     }
 
     /// Waits until there is room, at most this long; true when there is.
@@ -127,9 +218,13 @@ impl Queue {
     }
 
     /// One source has nothing more to give.
-    pub(crate) fn finish(&self) {
+    pub(crate) fn finish(&self, source: usize) {
         let mut state = self.state.lock();
         state.sources = state.sources.saturating_sub(1);
+        if let Some(followed) = state.followed.get_mut(source) {
+            *followed = u64::MAX;
+        }
+        self.settle(&mut state);
         drop(state);
         self.filled.notify_all();
     }
@@ -152,12 +247,24 @@ impl Queue {
         self.state.lock().closed
     }
 
+    /// Whether a source may still take back what is queued.
+    fn is_held(&self, state: &State) -> bool {
+        let turn = self.turn();
+        is_on(turn) && !state.closed && state.settled < turn
+    }
+
     /// Up to `most` items, as soon as there is one.
     pub(crate) fn take(&self, most: usize, timeout: Duration) -> Result<Batch> {
         let deadline = after(timeout);
         let mut state = self.state.lock();
         state.busy = false;
         loop {
+            if self.is_held(&state) {
+                if self.filled.wait_until(&mut state, deadline).timed_out() && self.is_held(&state) {
+                    return Ok(Batch::Empty);
+                }
+                continue;
+            }
             if let Some(mut front) = state.batches.pop_front() {
                 state.busy = true;
                 let most = most.max(1);
@@ -219,7 +326,7 @@ mod tests {
     #[test]
     fn items_come_out_in_their_order_whatever_the_sizes_they_are_put_in_and_asked_for() {
         for most in [1, 2, 3, 4, 7, 100] {
-            let queue = Queue::new(1 << 20, 0, 1);
+            let queue = Queue::new(1 << 20, 0, 1, false);
             let mut next = 0;
             for size in [3, 1, 1, 5, 2, 0, 4] {
                 queue.put(&mut (next..next + size).map(item).collect());
@@ -241,7 +348,7 @@ mod tests {
 
     #[test]
     fn small_batches_are_given_out_together() {
-        let queue = Queue::new(1 << 20, 0, 1);
+        let queue = Queue::new(1 << 20, 0, 1, false);
         (0..10).for_each(|number| queue.put(&mut vec![item(number)]));
         assert_eq!(taken(&queue, 8), (0..8).collect::<Vec<_>>());
         assert_eq!(taken(&queue, 8), [8, 9]);

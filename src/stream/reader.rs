@@ -1,7 +1,7 @@
 //! The reader: packets of sessions in order, and everything that happens to those sessions.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use super::options::{ReadOptions, Reading};
 use super::queue::{Batch, Queue};
 use crate::error::{Error, Result};
 use crate::kafka::{Consumer, Start, TopicPartition};
-use crate::packet::Head;
+use crate::packet::{Head, latest_ns};
 use crate::session::{Pattern, SessionInfo};
 use crate::time::after;
 use crate::topic;
@@ -65,6 +65,14 @@ pub struct Packet {
     pub head: Option<Head>,
     /// The serialised `Packet`, untouched.
     pub payload: Bytes,
+}
+
+impl Packet {
+    /// The highest time it carries, as far as [`latest_ns`] finds one.
+    pub(crate) fn latest_ns(&self) -> Option<u64> {
+        let head = self.head.as_ref()?;
+        latest_ns(head.packet_type(&self.payload), head.content(&self.payload))
+    }
 }
 
 impl std::ops::Deref for Packet {
@@ -179,8 +187,8 @@ struct Handled {
 pub(crate) struct ReaderCore {
     pub(crate) queue: Queue,
     pub(crate) stop: AtomicBool,
-    /// Streams are kept together in time.
-    pub(crate) aligned: AtomicBool,
+    /// Items that wait for packets of other streams, and their bytes.
+    pub(crate) held: (AtomicUsize, AtomicUsize),
     pub(crate) counters: Counters,
     /// The consumer of a group, for storing offsets.
     pub(crate) group: Mutex<Option<Arc<Consumer>>>,
@@ -283,9 +291,9 @@ impl Reader {
             Reading::Both => &[Scope::Historic, Scope::Live],
         };
         let core = Arc::new(ReaderCore {
-            queue: Queue::new(options.queue_bytes(), options.buffer_packets, scopes.len()),
+            queue: Queue::new(options.queue_bytes(), options.buffer_packets, scopes.len(), options.aligned),
             stop: AtomicBool::new(false),
-            aligned: AtomicBool::new(options.aligned),
+            held: Default::default(),
             counters: Counters::default(),
             group: Mutex::new(None),
             consumers: Mutex::default(),
@@ -301,9 +309,11 @@ impl Reader {
         let feeds: Result<Vec<Feed>> = scopes
             .iter()
             .zip(pictures)
-            .map(|(scope, picture)| {
+            .enumerate()
+            .map(|(source, (scope, picture))| {
                 let ahead = options.ahead_bytes(scopes.len());
-                Feed::new(client.clone(), core.clone(), options.clone(), pattern.clone(), *scope, picture, ahead)
+                let place = (*scope, source);
+                Feed::new(client.clone(), core.clone(), options.clone(), pattern.clone(), place, picture, ahead)
             })
             .collect();
         let reader = Self { core: core.clone() };
@@ -372,13 +382,13 @@ impl Reader {
     ///
     /// What is held back meanwhile is bounded as the queue is, by as many bytes again.
     pub fn set_aligned(&self, on: bool) {
-        self.core.aligned.store(on, Ordering::Release);
+        self.core.queue.set_aligned(on);
     }
 
     /// Whether [`Reader::set_aligned`] is on.
     #[must_use]
     pub fn is_aligned(&self) -> bool {
-        self.core.aligned.load(Ordering::Acquire)
+        self.core.queue.is_aligned()
     }
 
     /// Stops reading. What was not taken is given up; a group keeps the offsets that were stored.
@@ -392,10 +402,16 @@ impl Reader {
         self.core.queue.is_closed()
     }
 
-    /// Items that wait to be taken.
+    /// Items that wait to be taken, those that are held back for alignment included.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.core.queue.len()
+        self.core.queue.len() + self.core.held.0.load(Ordering::Relaxed)
+    }
+
+    /// The bytes of packets that are held back until other streams have got as far; see [`Reader::set_aligned`].
+    #[must_use]
+    pub fn held_back(&self) -> usize {
+        self.core.held.1.load(Ordering::Relaxed)
     }
 
     /// How much was read so far.

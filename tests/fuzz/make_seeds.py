@@ -5,6 +5,7 @@ Small packets of every shape, so that the fuzzer need not find out protobuf firs
 """
 
 import json
+import random
 from hashlib import sha1
 from pathlib import Path
 
@@ -31,3 +32,8 @@ for kinds in range(4):
     for head in range(8):
         values = bytes(range(1 + 30 * kinds, 97 + 30 * kinds)) + bytes(24) + b"\x00" * 7 + b"\x80"
         save("written", bytes([head, kinds * 0x55 ^ head, head, head // 2]) + values[: 16 * (head + 1)])
+# Steps of sessions need no form: any bytes are some. What is wanted are many windows, and packets of every type.
+draw = random.Random(6)
+for length in range(8, LARGEST, 8):
+    window, percent = draw.choice((9, 99, 199, 255)), draw.choice((0, 4, 19, 99))
+    save("merge", bytes([window, percent]) + draw.randbytes(length))

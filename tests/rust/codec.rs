@@ -1,4 +1,5 @@
-//! What the codec promises about any bytes and about memory: the fuzz corpora replayed, and every allocation counted.
+//! What the codec and the merger promise about any bytes and about memory: the fuzz corpora replayed, and every
+//! allocation counted.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -12,6 +13,8 @@ use telewire::packet::{
 
 #[path = "../fuzz/checks.rs"]
 mod checks;
+#[path = "../fuzz/merging.rs"]
+mod merging;
 
 /// The system's allocator, with a note of what each thread asks it for.
 struct Counting;
@@ -99,6 +102,11 @@ fn the_corpus_of_synchro_packets_passes() {
 #[test]
 fn the_corpus_of_written_packets_passes() {
     replay("written", checks::written);
+}
+
+#[test]
+fn the_corpus_of_merged_sessions_passes() {
+    replay("merge", merging::merge);
 }
 
 /// Packets of every kind as cars send them, with zeros and statuses among the samples.

@@ -2,6 +2,7 @@
 //! embedded one against librdkafka.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod alignment;
 mod embedded;
 mod groups;
 mod layouts;

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from telewire.client import Layout
     from telewire.formats import DataFormat
     from telewire.grid_block import Aggregate, GridBlock
+    from telewire.metadata import Definitions
     from telewire.packet_writer import Flushed, PacketWriter
     from telewire.resampling import Gaps
     from telewire.session_data import SessionData
@@ -167,6 +168,16 @@ class Client:
     def read_essentials(self, session_key: str | None = None, **options: Unpack[EssentialsOptions]) -> Reader:
         """Read essential packets; see `telewire.Client.read_essentials`."""
         return Reader(lambda: self._client.read_essentials(session_key, **options))
+
+    async def definitions(self, session_key: str) -> Definitions:
+        """What a session's configurations say; read when this returns. See `telewire.Client.definitions`."""
+
+        def read() -> Definitions:
+            found = self._client.definitions(session_key)
+            found.read()
+            return found
+
+        return await run(read)
 
     @overload
     async def load(

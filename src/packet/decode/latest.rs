@@ -135,7 +135,7 @@ mod tests {
         #[test]
         fn any_bytes_have_a_time_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             for &kind in PacketType::KNOWN {
-                latest_ns(kind, &bytes);
+                let _ = latest_ns(kind, &bytes);
             }
         }
     }

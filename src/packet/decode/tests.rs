@@ -586,3 +586,25 @@ fn known_statuses(column: &mut od::SampleColumn) {
         List::StringSamples(list) => list.samples.iter_mut().for_each(|sample| known(&mut sample.status)),
     }
 }
+
+#[test]
+fn the_times_of_a_packet_can_be_had_whether_or_not_its_parts_fit_together() {
+    let times_of = |kind: PacketType, content: &[u8]| {
+        let mut decoder = Decoder::new();
+        let opened = decoder.open(kind, content).is_ok();
+        let mut times = Vec::new();
+        decoder.times_into(kind, content, &mut times);
+        (opened, times)
+    };
+    let column = |samples: usize| field(4, &field(1, &double(1.0, 1).repeat(samples)));
+    let periodic = [fixed(2, 100), number(3, 10), column(1), column(3)].concat();
+    assert_eq!(times_of(PacketType::PeriodicData, &periodic), (true, vec![100, 110, 120]));
+    let beyond = [fixed(2, u64::MAX - 10), number(3, 10), column(3)].concat();
+    assert_eq!(times_of(PacketType::PeriodicData, &beyond), (true, vec![u64::MAX - 10, u64::MAX]));
+    let rows = [fixed(2, 7), fixed(2, 5)].concat();
+    assert_eq!(times_of(PacketType::RowData, &rows), (false, vec![7, 5]));
+    let synchro = [fixed(2, 100), number(3, 10), number(3, 1), column(1)].concat();
+    assert_eq!(times_of(PacketType::SynchroData, &synchro), (true, vec![100, 110, 111]));
+    assert_eq!(times_of(PacketType::SynchroData, &fixed(2, 100)), (true, vec![]));
+    assert_eq!(times_of(PacketType::PeriodicData, &[0xff]), (false, vec![]));
+}

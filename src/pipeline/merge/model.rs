@@ -1,5 +1,7 @@
 //! The rule of merging as it is written down, value by value in a sorted map: slow and obvious.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 
 use super::*;

@@ -113,3 +113,78 @@ impl Positions {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::stream::reader::{Origin, SessionRef};
+
+    fn packet(topic: &str, offset: i64) -> Packet {
+        let session = Arc::new(SessionRef { key: "k".into(), data_source: "d".into() });
+        let origin = Arc::new(Origin { session, stream: "".into(), topic: topic.into(), partition: 0 });
+        Packet { origin, offset, timestamp_ms: 0, head: None, payload: Bytes::new() }
+    }
+
+    fn taken(positions: &mut Positions) -> Vec<(String, i64)> {
+        positions.take().into_iter().map(|(topic, _, offset)| (topic.to_string(), offset)).collect()
+    }
+
+    #[test]
+    fn a_packet_counts_when_its_samples_and_those_of_all_before_it_were_handled() {
+        let mut positions = Positions::default();
+        for (offset, until) in [(0, Until::Now), (1, Until::Frontier(150)), (2, Until::Now), (3, Until::Frontier(250))]
+        {
+            positions.note(&packet("a", offset), 0, 0, until);
+        }
+        positions.note(&packet("b", 7), 0, 0, Until::Frontier(99));
+        assert_eq!(taken(&mut positions), [("a".into(), 0)]);
+        positions.slide(1, 0, 0, 100, 1);
+        positions.slide(2, 0, 0, 200, 2);
+        assert_eq!(taken(&mut positions), []);
+        positions.handled(1);
+        assert_eq!(taken(&mut positions), [("b".into(), 7)]);
+        positions.handled(2);
+        assert_eq!(taken(&mut positions), [("a".into(), 2)]);
+        positions.ended(3, 0, 1);
+        positions.begin();
+        assert_eq!(taken(&mut positions), [("a".into(), 3)]);
+    }
+
+    #[test]
+    fn what_came_late_counts_with_the_slide_that_came_next() {
+        let mut positions = Positions::default();
+        positions.slide(1, 0, 0, 1000, 1);
+        positions.begin();
+        positions.note(&packet("a", 0), 0, 0, Until::Slides(2));
+        assert_eq!(taken(&mut positions), []);
+        positions.slide(1, 0, 0, 1100, 2);
+        positions.begin();
+        assert_eq!(taken(&mut positions), [("a".into(), 0)]);
+    }
+
+    #[test]
+    fn a_session_that_goes_on_after_its_end_begins_anew() {
+        let mut positions = Positions::default();
+        positions.slide(1, 0, 0, 1000, 1);
+        positions.ended(1, 0, 1);
+        positions.begin();
+        positions.note(&packet("a", 0), 0, 1, Until::Frontier(500));
+        assert_eq!(taken(&mut positions), []);
+        positions.slide(1, 0, 1, 600, 2);
+        positions.begin();
+        assert_eq!(taken(&mut positions), [("a".into(), 0)]);
+    }
+
+    #[test]
+    fn a_partition_that_is_read_again_is_noted_again() {
+        let mut positions = Positions::default();
+        (0..4).for_each(|offset| positions.note(&packet("a", offset), 0, 0, Until::Frontier(100)));
+        positions.note(&packet("a", 2), 0, 0, Until::Frontier(100));
+        positions.slide(1, 0, 0, 200, 1);
+        positions.begin();
+        assert_eq!(taken(&mut positions), [("a".into(), 2)]);
+    }
+}

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use super::MergingCounts;
+use super::contents::What;
 use super::positions::Until;
-use super::{MergingCounts, What};
 use crate::error::Printable;
 use crate::packet::ColumnBlock;
 use crate::pipeline::{MergeOptions, Merger, Other, ParameterId, Slide};
@@ -296,4 +297,64 @@ fn add(all: &mut MergingCounts, merger: &Merger<Packet>) {
     all.replaced += counts.replaced;
     all.others += counts.others;
     all.late_others += counts.late_others;
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    struct At(u64);
+
+    impl Clock for At {
+        fn now_ns(&self) -> u64 {
+            self.0
+        }
+    }
+
+    const OPTIONS: MergeOptions = MergeOptions { window_ns: 1000, slide_ns: 200 };
+
+    fn session() -> Session {
+        Session::new(Arc::new(SessionRef { key: "k".into(), data_source: "d".into() }))
+    }
+
+    #[test]
+    fn samples_far_ahead_of_the_clock_are_told_of_once() {
+        let mut session = session();
+        session.advance(OPTIONS, &"s".into(), 1, &mut Vec::new());
+        let told = |session: &Session| session.open.as_ref().unwrap().told_ahead;
+        session.warn(1000, AHEAD_NS + 500, &At(500));
+        assert!(!told(&session));
+        session.warn(1000, AHEAD_NS + 501, &At(500));
+        assert!(told(&session));
+    }
+
+    #[test]
+    fn the_frontier_is_foreseen_as_the_rule_moves_it() {
+        let mut session = session();
+        let stream: Arc<str> = "s".into();
+        let mut out = Vec::new();
+        assert_eq!(session.frontier_after(OPTIONS, Some(1050), 1999), None);
+        assert_eq!(session.frontier_after(OPTIONS, Some(1050), 2000), Some(1200));
+        assert_eq!(session.frontier_after(OPTIONS, Some(1050), 2400), Some(1600));
+        assert_eq!(session.frontier_after(OPTIONS, None, 9999), None);
+        // Another stream is ahead already.
+        session.advance(OPTIONS, &stream, 2400, &mut out);
+        assert_eq!(session.frontier_after(OPTIONS, Some(1050), 1100), Some(1600));
+        assert!(out.is_empty());
+    }
+
+    #[test]
+    fn what_is_asked_for_later_outlives_the_end() {
+        let mut session = session();
+        let stream: Arc<str> = "s".into();
+        session.advance(OPTIONS, &stream, 2400, &mut Vec::new());
+        assert_eq!(session.end(), 1);
+        assert!(!session.is_open());
+        session.advance(OPTIONS, &stream, 1000, &mut Vec::new());
+        let mut times = BTreeMap::new();
+        session.add_last_times(&mut times);
+        assert_eq!(times, BTreeMap::from([(stream, 2400)]));
+        assert_eq!((session.end(), session.end()), (2, 2));
+    }
 }

@@ -272,6 +272,39 @@ def test_units_limits_and_texts_come_from_the_configuration(client: telewire.Cli
         block.column("vCar:Chasis")
 
 
+def test_events_and_groups_of_the_configuration_are_there_wherever_a_session_is(
+    client: telewire.Client, session: telewire.Session, broker: str, domain: str
+) -> None:
+    stream = session.stream("Chassis")
+    stream.write_periodic("vCar:Chassis", start_ns=T0, interval_ns=1, values=[1.0])
+    stream.event("Limiter:Chassis", T0, [0.5])
+    session.end()
+
+    async def asked() -> telewire.Definitions:
+        async with aio.connect(broker, domain=domain) as other:
+            return await other.definitions(session.key)
+
+    with client.read(session.key).blocks(events=True) as items:
+        found = list(items)
+    (block,) = (item for item in found if isinstance(item, Block))
+    (event,) = (item for item in found if isinstance(item, Packet) and item.type == "Event")
+    message = event.message
+    assert isinstance(message, open_data_pb2.EventPacket)
+    identifier = client.event_of("Car", message.data_format.data_format_identifier)
+    of_load, of_client = client.load(session.key).definitions, client.definitions(session.key)
+    for definitions in (block.definitions, of_load, of_client, asyncio.run(asked())):
+        limiter = definitions.event(identifier)
+        assert limiter is not None
+        assert (limiter.units, limiter.data_types, limiter.priority) == (("s",), ("float64",), "medium")
+        assert definitions.parameters.keys() == {each.identifier for each in PARAMETERS[:-1]}
+        (group,) = definitions.groups
+        assert (group.identifier, group.application) == ("Chassis", "Chassis")
+        assert set(definitions.parameters["vCar:Chassis"].groups) == {group.identifier}
+        assert repr(definitions) == "<Definitions of 6 parameters and 1 events>"
+    with pytest.raises(telewire.SessionError):
+        client.definitions("nobody")
+
+
 def test_a_configuration_that_went_by_before_reading_began_is_looked_up(
     client: telewire.Client, session: telewire.Session
 ) -> None:

@@ -2,13 +2,12 @@
 
 A made-up race has everything the real one has (three cars interleaved, irregular rows, times that repeat at changes of
 lap, booleans and small integers beside floats) and in addition empty cells and times that step back. The real one is
-used where its file is: in TELEWIRE_RACE_FILE, or beside the repository.
+used where its file is.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections import defaultdict
@@ -21,13 +20,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import telewire
+from race_file import ASK_FOR_RACE, RACE, needs_race
 from telewire.protos import open_data_pb2
 
-ROOT = Path(__file__).parents[3]
-REAL = Path(os.environ.get("TELEWIRE_RACE_FILE", ROOT.parent / "shared" / "data" / "f1-2025-dutch-gp-race.parquet"))
-# In CI a skipped test counts as a failed one, and a machine that has only the repository must pass: there the real race
-# is not asked for at all. Everywhere else the reason why it did not run is reported.
-ASK_FOR_REAL = REAL.is_file() or not os.environ.get("CI")
 REAL_ROWS = 127_684
 PROTOCOL = {
     "NewSession",
@@ -140,13 +135,13 @@ def test_pace_and_packet_size_change_nothing_in_the_data(embedded: str, domain: 
     assert assert_every_row_came_back(table, written, embedded, domain) == table.num_rows
 
 
-if ASK_FOR_REAL:
+if ASK_FOR_RACE:
 
     @pytest.mark.slow
-    @pytest.mark.skipif(not REAL.is_file(), reason=f"the race is not at {REAL}; name it in TELEWIRE_RACE_FILE")
+    @needs_race
     def test_all_rows_of_the_real_race_come_back_from_apache_kafka_bit_for_bit(kafka: str, domain: str) -> None:
-        table = pq.read_table(REAL)
+        table = pq.read_table(RACE)
         assert table.num_rows == REAL_ROWS
-        written = import_file(REAL, kafka, domain)
+        written = import_file(RACE, kafka, domain)
         assert sorted((one["data_source"], one["laps"]) for one in written) == [("NOR", 65), ("PIA", 72), ("VER", 72)]
         assert assert_every_row_came_back(table, written, kafka, domain) == REAL_ROWS

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import pytest
 
-from telewire import ConfigError, KafkaError, Parameter, TextConversion
+from telewire import ConfigError, EventDefinition, Group, KafkaError, Parameter, TextConversion
 from telewire.definitions import configuration
 from telewire.metadata import Definitions, labels_of, parameters_in
 from telewire.protos.open_data_pb2 import ConfigurationPacket
@@ -63,6 +63,51 @@ def test_a_later_configuration_replaces_what_an_earlier_one_said() -> None:
     found = definitions.get("a:B")
     assert found is not None
     assert found.units == "km"
+
+
+def test_events_and_groups_are_read_back() -> None:
+    written = EventDefinition(
+        "Shift:PowerUnit",
+        name="Gear shift",
+        application="PowerUnit",
+        description="A shift ended",
+        priority="high",
+        definition_id=17,
+        units=("ms", ""),
+        formats=("%3.0f", "%1.0f"),
+        data_types=("float32", "int8"),
+        conversions=(TextConversion("gears", {0.0: "N", 1.0: "1st"}, default="?"),),
+        groups=("Gearbox/Shifts",),
+    )
+    packet = configuration([written, Parameter("nGear:PowerUnit", groups="Gearbox")], group="CarA")
+    packet.event_definitions.add(identifier=" ")
+    packet.event_definitions.add(identifier="odd:B", priority=77, groups=["", "g"])
+    definitions = Definitions()
+    definitions.add(packet.SerializeToString())
+    assert definitions.event("Shift:PowerUnit") == written
+    assert definitions.event("nGear:PowerUnit") is None
+    assert definitions.events.keys() == {"Shift:PowerUnit", "odd:B"}
+    odd = definitions.events["odd:B"]
+    assert (odd.priority, odd.groups, odd.conversions) == ("unspecified", ("g",), ())
+    shifts = Group("Gearbox/Shifts", "Shifts", application="PowerUnit")
+    gearbox = Group("Gearbox", "Gearbox", application="PowerUnit", groups=(shifts,))
+    assert definitions.groups == (Group("CarA", "CarA", application="PowerUnit", groups=(gearbox,)),)
+    assert definitions.group(written.groups[0]) == shifts
+    assert definitions.group("Brakes") is None
+    assert definitions.parameters["nGear:PowerUnit"].groups == ("Gearbox",)
+
+
+def test_everything_is_what_came_by_and_what_is_looked_up_and_the_latest_wins() -> None:
+    first, second, third = (
+        configuration([Parameter("a:B", units=units), Parameter(f"{units}:B")], config_id=units).SerializeToString()
+        for units in ("m", "km", "mi")
+    )
+    definitions = Definitions(lambda: [first, second])
+    # A reader that began late sees the second; the third is newer than the lookup's answer.
+    definitions.add(second)
+    definitions.add(third)
+    assert definitions.parameters.keys() == {"a:B", "m:B", "km:B", "mi:B"}
+    assert definitions.parameters["a:B"].units == "mi"
 
 
 def test_the_essentials_are_asked_once_and_only_for_what_is_not_known() -> None:

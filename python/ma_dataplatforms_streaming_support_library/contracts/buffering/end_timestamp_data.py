@@ -14,4 +14,4 @@ class EndTimestampData(TimestampData):
 
     def __init__(self, data_source: str, session_key: str, time: int) -> None:
         """Say that everything before `time`, ns since the Unix epoch, was delivered and no more follows."""
-        super().__init__(data_source, session_key, time, time, ())
+        super().__init__(data_source, session_key, time, time, [])

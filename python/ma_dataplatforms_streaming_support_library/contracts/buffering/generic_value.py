@@ -21,23 +21,12 @@ RawValue: TypeAlias = float | int | bool | str | MarkerData | EventData | ErrorD
 _TYPES: Final[tuple[type[RawValue], ...]] = (bool, int, float, str, MarkerData, EventData, ErrorData, CanData)
 
 
-class GenericValue:
-    """A number, a truth value, a text, or the content of a marker, event, error or CAN packet. Immutable."""
+class Typed:
+    """Something that holds one value. Made in masses: the value is stored as it is, without an object around it."""
 
     __slots__ = ("_raw",)
 
-    def __init__(self, raw: RawValue) -> None:
-        """Hold a value.
-
-        Raises:
-            TypeError: Not a type that samples have.
-        """
-        self._raw = raw if type(raw) in _TYPES else _plain(raw)
-
-    @property
-    def raw(self) -> RawValue:
-        """The value as a Python object."""
-        return self._raw
+    _raw: RawValue
 
     @property
     def value_type(self) -> type[RawValue]:
@@ -51,20 +40,26 @@ class GenericValue:
         else is only what it is: ``cast(str)`` of a number is None.
         """
         raw = self._raw
-        if to is type(raw):
-            return cast("_T", raw)
-        if not isinstance(raw, int | float):
-            return None
-        try:
-            if to is float:
-                return cast("_T", float(raw))
-            if to is int and raw == int(raw):
-                return cast("_T", int(raw))
-            if to is bool and not (isinstance(raw, float) and math.isnan(raw)):
-                return cast("_T", bool(raw))
-        except (OverflowError, ValueError):  # infinite, NaN, or an int beyond every float
-            return None
-        return None
+        return raw if to is type(raw) else _converted(raw, to)
+
+
+class GenericValue(Typed):
+    """A number, a truth value, a text, or the content of a marker, event, error or CAN packet. Immutable."""
+
+    __slots__ = ()
+
+    def __init__(self, raw: RawValue) -> None:
+        """Hold a value.
+
+        Raises:
+            TypeError: Not a type that samples have.
+        """
+        self._raw = raw if type(raw) in _TYPES else _plain(raw)
+
+    @property
+    def raw(self) -> RawValue:
+        """The value as a Python object."""
+        return self._raw
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, GenericValue):
@@ -89,21 +84,32 @@ def _plain(raw: object) -> RawValue:
     )
 
 
-class Valued:
-    """Something that has a `GenericValue`, and passes on what is asked of it."""
+def _converted(raw: RawValue, to: type[_T]) -> _T | None:
+    if not isinstance(raw, int | float):
+        return None
+    try:
+        if to is float:
+            return cast("_T", float(raw))
+        if to is int and raw == int(raw):
+            return cast("_T", int(raw))
+        if to is bool and not (isinstance(raw, float) and math.isnan(raw)):
+            return cast("_T", bool(raw))
+    except (OverflowError, ValueError):  # infinite, NaN, or an int beyond every float
+        return None
+    return None
+
+
+class Valued(Typed):
+    """Something that has a `GenericValue`, and answers what it would answer."""
 
     __slots__ = ()
 
-    value: GenericValue
-
     @property
-    def value_type(self) -> type[RawValue]:
-        """Type of the value, as `GenericValue.value_type`."""
-        return self.value.value_type
-
-    def cast(self, to: type[_T]) -> _T | None:
-        """The value as another type, or None if it cannot be that; as `GenericValue.cast`."""
-        return self.value.cast(to)
+    def value(self) -> GenericValue:
+        """The value."""
+        found = GenericValue.__new__(GenericValue)
+        found._raw = self._raw  # noqa: SLF001 - it was checked, or comes from a packet
+        return found
 
 
 IGenericValue = GenericValue

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     )
     from ma_dataplatforms_streaming_support_library.contracts.session_management.session_info import SessionInfo
     from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ApiResult
-    from ma_dataplatforms_streaming_support_library.contracts.shared.i_handler import IHandler
+    from ma_dataplatforms_streaming_support_library.contracts.shared.i_handler import SupportsHandle
     from ma_dataplatforms_streaming_support_library.core.base.event import Event
 
 __all__ = ["ISampleReaderService", "SampleHandler", "TimestampHandler"]
 
-SampleHandler: TypeAlias = "IHandler[ISampleData] | Callable[[ISampleData], Any]"
+SampleHandler: TypeAlias = "SupportsHandle[ISampleData] | Callable[[ISampleData], Any]"
 """What can handle samples by parameter."""
-TimestampHandler: TypeAlias = "IHandler[ITimestampData] | Callable[[ITimestampData], Any]"
+TimestampHandler: TypeAlias = "SupportsHandle[ITimestampData] | Callable[[ITimestampData], Any]"
 """What can handle samples by time."""
 
 
@@ -71,7 +71,7 @@ class ISampleReaderService(IService):
 
     @abstractmethod
     def remove_handler(self, handler: SampleHandler | TimestampHandler) -> None:
-        """Call a handler no longer, with either shape."""
+        """Call a handler no longer, with either shape; nothing happens if it is not there."""
 
     @abstractmethod
     def subscribe(self, parameter_identifiers: Iterable[str]) -> bool:
@@ -104,6 +104,13 @@ class ISampleReaderService(IService):
     @abstractmethod
     def late_sample_count(self, data_source: str | None = None, session_key: str | None = None) -> int:
         """How many samples came too late to be delivered; of all sessions, or of one data source or session."""
+
+    @abstractmethod
+    def replaced_sample_count(self, data_source: str | None = None, session_key: str | None = None) -> int:
+        """How many samples were replaced by later ones of the same parameter and time, before they were delivered.
+
+        Delivered, late and replaced samples together are all that were received.
+        """
 
     @abstractmethod
     def stop(self, drain: bool = True) -> ApiResult[bool]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ma_dataplatforms_streaming_support_library.contracts.buffering.i_sample_data import ISampleData
+from ma_dataplatforms_streaming_support_library.contracts.buffering.lazy_sequence import ValueSequence
 from ma_dataplatforms_streaming_support_library.contracts.buffering.slide import Slide
 
 if TYPE_CHECKING:
@@ -53,14 +54,18 @@ class SampleData(Slide, ISampleData):
 
     @property
     def timestamps(self) -> NDArray[np.uint64]:
-        """Times of the values in ns since the Unix epoch, shape (n,), uint64."""
+        """Times of the values in ns since the Unix epoch, shape (n,), uint64; a reader's without a copy, read-only."""
+        if isinstance(self._values, ValueSequence):
+            return self._values.timestamps
         import numpy as np
 
         return np.array([value.timestamp for value in self.values], dtype=np.uint64)
 
     @property
     def samples(self) -> NDArray[np.float64]:
-        """The values as doubles, shape (n,); NaN for everything that is no number."""
+        """The values as doubles, shape (n,); NaN for all that is no number. A reader's doubles are not copied."""
+        if isinstance(self._values, ValueSequence):
+            return self._values.samples
         import numpy as np
 
         numbers = (value.cast(float) for value in self.values)
@@ -68,14 +73,20 @@ class SampleData(Slide, ISampleData):
 
     @property
     def statuses(self) -> NDArray[np.uint8]:
-        """`ValueStatus` of the values as numbers, shape (n,), uint8."""
+        """`ValueStatus` of the values as numbers, shape (n,), uint8; a reader's without a copy, read-only."""
+        if isinstance(self._values, ValueSequence):
+            return self._values.statuses
         import numpy as np
 
         return np.array([value.status for value in self.values], dtype=np.uint8)
 
-    def __repr__(self) -> str:
+    def described(self, name: str) -> str:
+        """What it is, for people, under the name of a class."""
         return (
-            f"{type(self).__name__}(data_source={self._data_source!r}, session_key={self._session_key!r}, "
-            f"identifier={self._identifier!r}, start_time={self._start_time}, end_time={self._end_time}, "
-            f"{len(self._values)} values)"
+            f"{name}(data_source={self.data_source!r}, session_key={self.session_key!r}, "
+            f"identifier={self.identifier!r}, start_time={self.start_time}, end_time={self.end_time}, "
+            f"{len(self.values)} values)"
         )
+
+    def __repr__(self) -> str:
+        return self.described(type(self).__name__)

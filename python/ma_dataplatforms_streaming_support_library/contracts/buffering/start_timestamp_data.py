@@ -14,4 +14,4 @@ class StartTimestampData(TimestampData):
 
     def __init__(self, data_source: str, session_key: str) -> None:
         """Say that data of a session follows."""
-        super().__init__(data_source, session_key, 0, 0, ())
+        super().__init__(data_source, session_key, 0, 0, [])

@@ -141,6 +141,10 @@ class Service(IService):
         for event in self._events:
             event.silence()
 
+    def call_after_stop_inside(self) -> bool:
+        """Whether callbacks still come when one of them has called `stop`; otherwise that one is the last."""
+        return False
+
     def wait_until_started(self) -> None:
         """For its own thread: callbacks come when `start` has done its work, so that they can use the service."""
         with self._changed:
@@ -291,7 +295,8 @@ class Service(IService):
 
         Returns when the service has come to rest, at most its termination time-out and a second later. In one of its
         own callbacks, and in a logger that it calls while it is initialised or started, it only marks the service and
-        returns; the rest happens on a thread of its own. A callback that stops its service is the last one.
+        returns; the rest happens on a thread of its own. A callback that stops its service is the last one, except that
+        sample readers still deliver what has arrived, and the end.
         """
         return self.stop_by(time.monotonic() + self._stop_s)
 
@@ -299,7 +304,8 @@ class Service(IService):
         """`stop`, by a moment of `time.monotonic`: the library gives all its services the same."""
         self._stop_begun.set()
         if self.in_callback():
-            self.call_no_more()
+            if not self.call_after_stop_inside():
+                self.call_no_more()
             return self._stop_aside(deadline)
         if threading.get_ident() in (self._stepping, self._ending):
             # A logger, or an event of another service, was called in the midst of it.

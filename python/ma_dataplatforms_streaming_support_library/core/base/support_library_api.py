@@ -133,7 +133,7 @@ class SupportLibraryApi(Service, ISupportLibraryApi):
             sample_reader_service_module_api,
         )
 
-        return sample_reader_service_module_api.SampleReaderServiceModuleApi()
+        return self._part(sample_reader_service_module_api.SampleReaderServiceModuleApi)
 
     def get_data_reader_api(self) -> DataReaderServiceModuleApi:
         """Where data readers come from."""
@@ -141,7 +141,7 @@ class SupportLibraryApi(Service, ISupportLibraryApi):
             data_reader_service_module_api,
         )
 
-        return data_reader_service_module_api.DataReaderServiceModuleApi()
+        return self._part(data_reader_service_module_api.DataReaderServiceModuleApi)
 
     def _part(self, kind: type[_P]) -> _P:
         # Each part once, and imported when it is first asked for: who writes does not pay for reading.

@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ma_dataplatforms_streaming_support_library.contracts.buffering.buffering_configuration import (
     BufferingConfiguration,
 )
-from ma_dataplatforms_streaming_support_library.contracts.buffering.i_sample_reader_service import ISampleReaderService
 from ma_dataplatforms_streaming_support_library.contracts.buffering.i_sample_reader_service_module_api import (
     ISampleReaderServiceModuleApi,
 )
-from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ServiceApiResult
-from ma_dataplatforms_streaming_support_library.contracts.shared.error_code import ErrorCode
-from ma_dataplatforms_streaming_support_library.core.base.not_in_this_version import not_in_this_version
+from ma_dataplatforms_streaming_support_library.core.base.service_module_api import ServiceModuleApi
+from ma_dataplatforms_streaming_support_library.core.buffering.sample_reader_service import SampleReaderService
+
+if TYPE_CHECKING:
+    from ma_dataplatforms_streaming_support_library.contracts.buffering.i_sample_reader_service import (
+        ISampleReaderService,
+    )
+    from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ServiceApiResult
 
 __all__ = ["SampleReaderServiceModuleApi"]
 
 
-class SampleReaderServiceModuleApi(ISampleReaderServiceModuleApi):
-    """Answers that the sample reader is not part of this version."""
+class SampleReaderServiceModuleApi(ServiceModuleApi, ISampleReaderServiceModuleApi):
+    """Makes sample readers."""
 
     def create_service(
         self, buffering_configuration: BufferingConfiguration | None = None
     ) -> ServiceApiResult[ISampleReaderService]:
-        """A failure with ``SL-LATER-001``.
+        """A sample reader; without a configuration, with the defaults, and nothing subscribed.
 
         Raises:
             TypeError: `buffering_configuration` is no `BufferingConfiguration`.
         """
-        given: object = buffering_configuration
-        if given is not None and not isinstance(given, BufferingConfiguration):
+        given: object = BufferingConfiguration() if buffering_configuration is None else buffering_configuration
+        if not isinstance(given, BufferingConfiguration):
             raise TypeError(f"buffering_configuration must be a BufferingConfiguration, not {type(given).__name__}")
-        return ServiceApiResult.failed(ErrorCode.LATER, not_in_this_version("sample reader"))
+        return self.make(lambda library: SampleReaderService(library, given))
 
     def create_service_with_config(self, config: BufferingConfiguration) -> ServiceApiResult[ISampleReaderService]:
-        """A failure with ``SL-LATER-001``."""
+        """The same as `create_service`."""
         return self.create_service(config)

@@ -11,8 +11,8 @@ from collections import Counter
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-import telewire
 from ma_dataplatforms_streaming_support_library.contracts.packet_reading.received_packet_dto import ReceivedPacketDto
+from ma_dataplatforms_streaming_support_library.core.packet_reading.gate import Gate
 from telewire import Packet
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from ma_dataplatforms_streaming_support_library.core.base.dispatcher import Dispatcher
     from ma_dataplatforms_streaming_support_library.core.base.service import Service
     from ma_dataplatforms_streaming_support_library.core.packet_reading.handlers import Handlers
+    from ma_dataplatforms_streaming_support_library.core.packet_reading.positions import Positions
+    from ma_dataplatforms_streaming_support_library.core.packet_reading.sinks import Sinks
     from telewire import Reader, ReaderEvent
 
 __all__ = ["Delivery"]
 
 # How long one wait for packets lasts; a stop is seen in between.
 _SLICE_S: Final = 0.05
-# How long packets wait for a first handler before they are passed over.
-_PATIENCE_S: Final = 5.0
 # How often the positions of a group are stored while its handlers work.
 _STORE_S: Final = 0.1
 # An unbounded queue is expected to stay below.
@@ -40,16 +40,20 @@ _STREAM: Final = attrgetter("stream")
 class Delivery:
     """Takes what a reader has and gives it to events and handlers, one at a time and in order.
 
-    Nothing is given out before the first handler is there and its grace has passed, so that a program may register
-    handlers and events after `start`. Without any handler 5 s after there is something to give out, it begins all the
-    same: events fire, and packets are passed over.
+    Nothing is given out before the first handler or sink is there and its grace has passed, so that a program may
+    register handlers and events after `start`. Without any 5 s after there is something to give out, it begins all the
+    same: events fire, and packets are passed over. Sinks get each list before handlers and events are called with what
+    is in it.
 
     Args:
         service: Whose packets; it is named in the log.
         reader: Where they come from; it is not closed here.
         handlers: Who is called with each packet.
+        sinks: Who takes whole lists.
+        positions: What a group has handled, if others than the handlers take its packets too.
         on_event: Called with everything that happens between packets.
         watched: Says what to call, before the handlers, with packets of certain types; asked before each run.
+        on_open: Called when giving out begins.
         grace_s: How long after the first handler was registered giving out begins, in seconds.
         batch: How many packets and events are taken at once.
         bounded: Whether the reader's queue has a limit; without, a long queue is warned about.
@@ -61,8 +65,11 @@ class Delivery:
         service: Service,
         reader: Reader,
         handlers: Handlers,
+        sinks: Sinks,
+        positions: Positions,
         on_event: Callable[[ReaderEvent], None],
         watched: Callable[[], Mapping[str, Callable[[Packet], None]]],
+        on_open: Callable[[], None],
         *,
         grace_s: float,
         batch: int,
@@ -72,16 +79,12 @@ class Delivery:
         self._service = service
         self._reader = reader
         self._handlers = handlers
+        self._sinks = sinks
+        self._positions = positions
         self._on_event = on_event
-        self._grace_s = grace_s
+        self._gate = Gate(handlers.arrival, grace_s, sinks.all_ready)
         self._batch = batch
         self._warn_above = None if bounded else _MANY
-        self._begun_at = time.monotonic()
-        # Whether packets are given out, with or without handlers.
-        self._open = False
-        # When there was something to give out for the first time, and when a packet; in `time.monotonic`.
-        self._item_at = 0.0
-        self._packet_at = 0.0
         self._warned_of_nobody = False
         # The run of packets in work is to look around: something has changed.
         self._interrupted = False
@@ -95,6 +98,7 @@ class Delivery:
         self._streams: set[str | None] = set()
         self._store_at = 0.0
         self._watched = watched
+        self._on_open = on_open
         self.read: Counter[str | None] = Counter()
         """Packets taken from the reader, by stream."""
         self.delivered: Counter[str | None] = Counter()
@@ -125,7 +129,12 @@ class Delivery:
             if items is None:
                 return
             if items:
-                self._await_handlers(items, dispatcher)
+                if self._gate.pass_through(
+                    dispatcher,
+                    packets=any(isinstance(item, Packet) for item in items),
+                    waiting=lambda: self._reader.counts.packets > 0,
+                ):
+                    self._on_open()
                 self._deliver(items, dispatcher)
         queued = self._reader.queued
         while queued > 0 and dispatcher.draining and not self._halted:
@@ -135,28 +144,15 @@ class Delivery:
             queued -= len(items)
             self._deliver(items, dispatcher)
 
-    def _await_handlers(self, items: list[Packet | ReaderEvent], dispatcher: Dispatcher) -> None:
-        if self._open:
-            return
-        packets = any(isinstance(item, Packet) for item in items)
-        self._item_at = self._item_at or time.monotonic()
-        while not dispatcher.stopping:
-            if not self._packet_at and (packets or self._reader.counts.packets):
-                self._packet_at = time.monotonic()
-            # Events by themselves are given out too, but use up nothing of the time that packets have.
-            since = self._packet_at if packets else self._item_at
-            if time.monotonic() - since >= _PATIENCE_S:
-                break
-            if self._handlers.wait_for_first(_SLICE_S):
-                begin = max(self._handlers.attached_at, self._begun_at) + self._grace_s
-                dispatcher.wait(max(begin - time.monotonic(), 0.0))
-                break
-        self._open = packets or self._handlers.attached_at > 0
-
     def _deliver(self, items: list[Packet | ReaderEvent], dispatcher: Dispatcher) -> None:
         self._warn_of_many()
         self._events.clear()
-        todo = iter(items)
+        taken = not self._halted and self._feed(items, dispatcher)
+        alone = taken and not self._handlers.calls and not self._watched()
+        if self._grouped and not alone:
+            self._positions.given(self, (item for item in items if isinstance(item, Packet)))
+        todo: Iterator[Packet | ReaderEvent]
+        todo = (item for item in items if item.__class__ is not Packet) if alone else iter(items)
         done = False
         while not (done or self._halted):
             # In this order: what is changed after this look around interrupts again.
@@ -168,7 +164,17 @@ class Delivery:
                     break
             done = self._run(todo, self._handlers.calls)
         self._store()
-        self._count(items, list(todo))
+        self._count(items, list(todo), taken=taken)
+
+    def _feed(self, items: list[Packet | ReaderEvent], dispatcher: Dispatcher) -> bool:
+        """Give a list to all sinks that take it; whether there was one."""
+        sinks = self._sinks.ready()
+        for sink in sinks:
+            if self._grouped:
+                self._positions.given(sink, (item for item in items if isinstance(item, Packet)))
+            # What is left when the service stops is in memory anyway: then there is no limit.
+            sink.take(items, lambda: dispatcher.stopping)
+        return bool(sinks)
 
     def _run(self, todo: Iterator[Any], calls: tuple[Callable[[Any], object], ...]) -> bool:
         """Give out until nothing is left (True), or until something has changed or was raised (False)."""
@@ -203,7 +209,7 @@ class Delivery:
             look(packet)
         dto = ReceivedPacketDto.of(packet)
         calls = self._handlers.calls
-        if not calls:
+        if not (calls or self._sinks):
             self._warn_of_nobody()
         for call in calls:
             if self._halted:
@@ -240,14 +246,9 @@ class Delivery:
             return
         last = {(packet.topic, packet.partition): packet for packet in self._handled}
         self._handled.clear()
-        for packet in last.values():
-            try:
-                self._reader.store(packet)
-            except telewire.TelewireError as error:
-                # The group has given the partition to another reader, which reads the packet again.
-                self._service.logger.debug(f"{self._service.what}: {error}")
+        self._positions.handled(self, [(packet.topic, packet.partition, packet.offset) for packet in last.values()])
 
-    def _count(self, items: list[Packet | ReaderEvent], left: list[Packet | ReaderEvent]) -> None:
+    def _count(self, items: list[Packet | ReaderEvent], left: list[Packet | ReaderEvent], *, taken: bool) -> None:
         """Count what was read and given out; packet by packet only where there are several streams."""
         self._streams.update(event.stream for event in self._events if event.kind == "stream_started")
         if len(self._streams) == 1 and not left:
@@ -264,8 +265,9 @@ class Delivery:
                     series = (item.stream, item.session_key)
                     self.received[series] += 1
                     self.received_bytes[series] += len(item.data)
-        if self._handlers.calls:
-            packets.subtract(item.stream for item in left if isinstance(item, Packet))
+        if self._handlers.calls or taken:
+            if not taken:
+                packets.subtract(item.stream for item in left if isinstance(item, Packet))
             self.delivered.update(packets)
 
     def _warn_of_many(self) -> None:

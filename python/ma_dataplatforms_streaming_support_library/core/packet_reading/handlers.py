@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from ma_dataplatforms_streaming_support_library.core.base.callables import call_of
+from ma_dataplatforms_streaming_support_library.core.packet_reading.gate import Arrival
 
 if TYPE_CHECKING:
-    from ma_dataplatforms_streaming_support_library.contracts.packet_reading.i_packet_reader_service import (
-        PacketHandler,
-    )
+    from ma_dataplatforms_streaming_support_library.contracts.shared.i_handler import SupportsHandle
 
 __all__ = ["Handlers"]
 
 _Call: TypeAlias = Callable[[Any], object]
+_Handler: TypeAlias = "SupportsHandle[Any] | Callable[[Any], Any]"
 _NOBODY: Final = object()
 
 
@@ -26,44 +27,44 @@ class Handlers:
 
     Args:
         changed: Called after every change, on the thread that made it.
+        arrival: Is told of the first handler; several collections of handlers may share one.
     """
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(self, changed: Callable[[], None], arrival: Arrival | None = None) -> None:
         self._changed = changed
+        self.arrival = arrival or Arrival()
         self._lock = threading.Lock()
         self._primary: object = _NOBODY
         self._added: list[object] = []
-        self._attached = threading.Event()
-        self._attached_at = 0.0
         self.calls: tuple[_Call, ...] = ()
         """What to call with each packet, in this order; replaced, never changed."""
 
-    def set(self, handler: PacketHandler) -> None:
+    def set(self, handler: _Handler) -> None:
         """Make `handler` the primary one, instead of the one that was set before.
 
         Raises:
             TypeError: It has no `handle` and cannot be called.
         """
-        _call_of(handler)
+        call_of(handler, "handle", "a handler")
         with self._lock:
             self._primary = handler
             self._attach()
         self._changed()
 
-    def add(self, handler: PacketHandler) -> None:
+    def add(self, handler: _Handler) -> None:
         """Call `handler` too; nothing changes if it is called already.
 
         Raises:
             TypeError: It has no `handle` and cannot be called.
         """
-        _call_of(handler)
+        call_of(handler, "handle", "a handler")
         with self._lock:
             if handler not in self._added:
                 self._added.append(handler)
             self._attach()
         self._changed()
 
-    def remove(self, handler: PacketHandler) -> None:
+    def remove(self, handler: _Handler) -> None:
         """Call it no more, primary or added; nothing changes if it is not called."""
         with self._lock:
             if self._primary == handler:
@@ -73,29 +74,10 @@ class Handlers:
             self._attach()
         self._changed()
 
-    @property
-    def attached_at(self) -> float:
-        """When the first one was registered, in `time.monotonic`; 0 before that."""
-        return self._attached_at
-
-    def wait_for_first(self, timeout_s: float) -> bool:
-        """Wait until one was registered, at most `timeout_s` seconds; whether one was."""
-        return self._attached.wait(timeout_s)
-
     def _attach(self) -> None:
         # The lock is held.
         found = [] if self._primary is _NOBODY else [self._primary]
         found += [handler for handler in self._added if handler != self._primary]
-        self.calls = tuple(_call_of(handler) for handler in found)
-        if found and not self._attached.is_set():
-            self._attached_at = time.monotonic()
-            self._attached.set()
-
-
-def _call_of(handler: object) -> _Call:
-    if isinstance(handler, type) and hasattr(handler, "handle"):
-        raise TypeError(f"a handler must be an object, not the class {handler.__name__}; give {handler.__name__}()")
-    for call in (getattr(handler, "handle", None), handler):
-        if callable(call):
-            return cast("_Call", call)
-    raise TypeError(f"a handler needs a method 'handle', or must be callable; {type(handler).__name__} is neither")
+        self.calls = tuple(call_of(handler, "handle", "a handler") for handler in found)
+        if found:
+            self.arrival.tell()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import telewire
@@ -26,7 +27,7 @@ from ma_dataplatforms_streaming_support_library.core.packet_reading.reader_servi
 from ma_dataplatforms_streaming_support_library.core.session_management.session_infos import session_info
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from ma_dataplatforms_streaming_support_library.contracts.packet_reading.packet_reading_configuration import (
         PacketReadingConfiguration,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from ma_dataplatforms_streaming_support_library.contracts.session_management.session_info import SessionInfo
     from ma_dataplatforms_streaming_support_library.core.base.event import Event
     from ma_dataplatforms_streaming_support_library.core.base.support_library_api import SupportLibraryApi
+    from ma_dataplatforms_streaming_support_library.core.packet_reading.sinks import PacketSink
     from telewire import Packet, Reader, ReaderEvent
 
 __all__ = ["PacketReaderService"]
@@ -70,6 +72,7 @@ class PacketReaderService(ReaderService, IPacketReaderService):
         self._reading = configuration
         self._completion = Completion(finite=configuration.reading_type is PacketReadingType.HISTORIC)
         self._known: dict[str, SessionInfo] = {}
+        self._aligning = threading.Lock()
         self.session_reading_started: Event[SessionInfo] = self.event("session_reading_started")
         self.stream_reading_started: Event[StreamInfo] = self.event("stream_reading_started")
         self.stream_reading_completed: Event[StreamInfo] = self.event("stream_reading_completed")
@@ -113,6 +116,46 @@ class PacketReaderService(ReaderService, IPacketReaderService):
             return False
         return self._completion.wait(session_key or self._reading.session_key or None, timeout_seconds)
 
+    # What is attached behind it
+
+    def attach(self, sink: PacketSink) -> None:
+        """Give everything that is read to `sink` too, from the next list on; sample readers attach themselves.
+
+        It counts as a handler: reading that waits for the first one waits no longer, except, within the same time, for
+        the sink to be ready. While anything is attached, the streams of a session come in the order of their times.
+        """
+        self._sinks.add(sink)
+        self._handlers.arrival.tell()
+        self._align()
+
+    def detach(self, sink: PacketSink) -> None:
+        """Give `sink` no more; it may still have the list that it got last. Nothing happens if it is not attached."""
+        if self._sinks.remove(sink):
+            self._positions.leave(sink)
+            self._align()
+
+    def handled(self, sink: PacketSink, offsets: Iterable[tuple[str, int, int]]) -> None:
+        """`sink` has handled the packets up to these offsets, by topic and partition; what all have may be stored."""
+        self._positions.handled(sink, offsets)
+
+    @property
+    def grouped(self) -> bool:
+        """Whether it stores how far its group has come."""
+        return bool(self._reading.group_id) and self._reading.reading_type is PacketReadingType.LIVE
+
+    def open_sessions(self) -> dict[str, SessionInfo]:
+        """The sessions whose reading has begun and is not complete, by key; on the dispatcher's thread."""
+        return dict(self._known)
+
+    def on_giving_out(self) -> None:
+        """Now it is known whether a sample reader is attached."""
+        self._align()
+
+    def _align(self) -> None:
+        with self._aligning:
+            if (reader := self._reader) is not None:
+                reader.align(bool(self._sinks))
+
     # Beginning
 
     def open_reader(self, buffer_packets: int) -> Reader:
@@ -134,6 +177,8 @@ class PacketReaderService(ReaderService, IPacketReaderService):
             buffer_bytes=0,
             buffer_packets=buffer_packets,
         )
+        # If nobody is there yet, it may be a sample reader that comes: what waits for it must be fetched in order.
+        reader.align(bool(self._sinks) or not self._handlers.calls)
         what = f"session '{reading.session_key}'" if reading.session_key else f"'{reading.session_identifier_pattern}'"
         self.logger.info(
             f"{self.what}: reading {what} of data source '{reading.data_source}', {reading.reading_type.name}"

@@ -13,6 +13,8 @@ from ma_dataplatforms_streaming_support_library.core.base.library_service import
 from ma_dataplatforms_streaming_support_library.core.base.metrics import Figure
 from ma_dataplatforms_streaming_support_library.core.packet_reading.delivery import Delivery
 from ma_dataplatforms_streaming_support_library.core.packet_reading.handlers import Handlers
+from ma_dataplatforms_streaming_support_library.core.packet_reading.positions import Positions
+from ma_dataplatforms_streaming_support_library.core.packet_reading.sinks import Sinks
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -28,6 +30,8 @@ __all__ = ["ReaderService"]
 
 # The part of the time for stopping in which queued packets are still given out; the rest is for a callback that runs.
 _DRAIN: Final = 0.8
+# The part of the time for stopping in which what is attached behind may handle what it took, so that the group knows.
+_SETTLE: Final = 0.5
 # What closing gets at least.
 _LEAST_S: Final = 0.01
 # And what it gets where nobody waits for it.
@@ -59,12 +63,16 @@ class ReaderService(LibraryService):
         self._grace_s = grace_s
         self._buffer_length = buffer_length
         self._handlers = Handlers(self._look_around)
+        self._sinks = Sinks()
+        self._positions = Positions(self._store_position)
         self._delivery: Delivery | None = None
         self._dispatcher: Dispatcher | None = None
         self._reader: Reader | None = None
         self._counts: tuple[Counter[str | None], Counter[str | None]] | None = None
         self._received: tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]] | None = None
         self._stop_at = 0.0
+        # It is stopped in a callback of what is attached behind it, which handles nothing until that has returned.
+        self._stopped_behind = False
         # No callback runs any more, and none will.
         self._delivered = threading.Event()
 
@@ -85,6 +93,9 @@ class ReaderService(LibraryService):
     def watched(self) -> Mapping[str, Callable[[Packet], None]]:
         """What to call, before the handlers, with packets of certain types; asked now and then."""
         return {}
+
+    def on_giving_out(self) -> None:
+        """Somebody is there to whom packets are given, or it was waited long enough; on the dispatcher's thread."""
 
     def on_read_all(self) -> None:
         """There is nothing more to read."""
@@ -114,6 +125,15 @@ class ReaderService(LibraryService):
         """Remove a handler, however it was registered; nothing happens if it was not."""
         self._handlers.remove(handler)
 
+    def _store_position(self, topic: str, partition: int, offset: int) -> None:
+        if (reader := self._reader) is None or not reader.grouped:
+            return
+        try:
+            reader.store_position(topic, partition, offset)
+        except telewire.TelewireError as error:
+            # The group has given the partition to another reader, which reads the packet again.
+            self.logger.debug(f"{self.what}: {error}")
+
     def _look_around(self) -> None:
         if (delivery := self._delivery) is not None:
             delivery.interrupt()
@@ -128,8 +148,11 @@ class ReaderService(LibraryService):
             self,
             reader,
             self._handlers,
+            self._sinks,
+            self._positions,
             self.on_reader_event,
             self.watched,
+            self.on_giving_out,
             grace_s=self._grace_s,
             batch=batch,
             bounded=self._buffer_length > 0,
@@ -155,8 +178,11 @@ class ReaderService(LibraryService):
             self.logger.error(f"{self.what}: reading ended: {error}")
         finally:
             self.on_reading_ended()
+            self._sinks.end()
             self._delivered.set()
             if dispatcher.stopping:
+                if reader.grouped and not self._stopped_behind:
+                    self._sinks.settle(max(self._stop_at - time.monotonic(), 0.0) * _SETTLE)
                 # Here, so that readers that stop together close together.
                 reader.close(max(self._stop_at - time.monotonic(), _LEAST_S))
 
@@ -178,6 +204,7 @@ class ReaderService(LibraryService):
     def prepare_stop(self, deadline: float) -> None:
         """Read no more, and give out what is queued as far as there is time."""
         self._stop_at = deadline
+        self._stopped_behind = self._stopped_behind or self._sinks.any_inside()
         if self._dispatcher is not None and self._delivery is not None:
             self._dispatcher.ask_to_stop(max(deadline - time.monotonic(), 0.0) * _DRAIN)
             self._delivery.interrupt()
@@ -194,6 +221,7 @@ class ReaderService(LibraryService):
         if reader is not None and not reader.closed:
             _close_aside(reader)
         self.on_reading_ended()
+        self._sinks.end()
         # Threads and sockets go with the last reference, and this object may live for long.
         self._reader = self._delivery = None
         return left

@@ -92,18 +92,18 @@ def test_what_cannot_handle_is_refused_and_changes_nothing() -> None:
             register(object())
     assert handlers.calls == ()
     assert changes == []
-    assert not handlers.wait_for_first(0)
+    assert not handlers.arrival.wait(0)
 
 
 def test_the_first_handler_counts_as_attached_for_ever() -> None:
     handlers, _ = registered()
-    assert handlers.attached_at == 0
+    assert handlers.arrival.at == 0
     handlers.add(print)
-    at = handlers.attached_at
+    at = handlers.arrival.at
     handlers.remove(print)
     handlers.add(repr)
-    assert handlers.attached_at == at > 0
-    assert handlers.wait_for_first(0)
+    assert handlers.arrival.at == at > 0
+    assert handlers.arrival.wait(0)
 
 
 @pytest.mark.parametrize("length", [*range(1, 30), 999, 1000, 1999, 2000, 10**6])
