@@ -1,4 +1,4 @@
-"""Sessions on grids: `Reader.resample`, `SessionData.resample` and `Client.load` with a rate, and the same for asyncio."""
+"""Sessions on grids: `Reader.resample`, `SessionData.resample`, `Client.load` with a rate, and the same for asyncio."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def session(client: telewire.Client) -> str:
         times = times[(times < 4 * SECOND) | (times >= 7 * SECOND)]
         for part in np.array_split(times, 7):
             fast.write_rows("vCar:Chassis", timestamps_ns=T0 + part, values=part / SECOND)
-        slow.write_periodic("TTyre:Tyres", start_ns=T0 + 500 * MS, interval_ns=SECOND, values=np.arange(9.0) + 80)
+        for index in range(9):
+            slow.write_rows("TTyre:Tyres", timestamps_ns=[T0 + (500 + 1000 * index) * MS], values=[80.0 + index])
         slow.write_rows("sMode:App", timestamps_ns=[T0 + SECOND], values=[["wet"]])
         return created.key
 
@@ -118,6 +119,7 @@ def test_a_function_makes_values_of_the_samples_themselves(client: telewire.Clie
 
 def test_a_live_session_comes_while_it_runs(client: telewire.Client) -> None:
     with client.create_session("Car") as created:
+        created.configure([Parameter("A")])
         stream = created.stream("")
         with client.read(created.key) as reader:
             resampled = reader.resample(10.0, length="1s")
@@ -136,6 +138,7 @@ def test_a_live_session_comes_while_it_runs(client: telewire.Client) -> None:
 
 def test_reading_until_now_gives_what_is_there(client: telewire.Client) -> None:
     with client.create_session("Car") as created:
+        created.configure([Parameter("A")])
         created.stream("").write_periodic("A", start_ns=T0, interval_ns=10 * MS, values=np.arange(250.0))
         created.flush()
         with client.read(created.key, end="now") as reader:
@@ -145,6 +148,7 @@ def test_reading_until_now_gives_what_is_there(client: telewire.Client) -> None:
 
 def test_a_window_of_another_session_is_refused(client: telewire.Client, session: str) -> None:
     with client.create_session("Car") as other:
+        other.configure([Parameter("A")])
         other.stream("").write_periodic("A", start_ns=T0, interval_ns=10 * MS, values=[1.0, 2.0])
     resampler = Resampler(["A"], 1.0)
     for key in (other.key, session):
@@ -225,7 +229,7 @@ def test_a_loaded_session_can_be_brought_to_any_grid(client: telewire.Client, se
 
 
 def test_loading_says_what_it_needs(client: telewire.Client, session: str) -> None:
-    with pytest.raises(ConfigError, match="write rate=100.0"):
+    with pytest.raises(ConfigError, match="are for a rate"):
         client.load(session, aggregate="max")  # type: ignore[call-overload]
     with pytest.raises(ConfigError, match="rate must be within"):
         client.load(session, rate=0.0)

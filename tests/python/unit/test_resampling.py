@@ -39,7 +39,8 @@ def whole(resampler: Resampler) -> GridBlock:
 def rows(block: GridBlock) -> list[list[list[float]]]:
     """For each interval and parameter: first, last, min, max, mean, count."""
     names = ("first", "last", "min", "max", "mean", "count")
-    return np.stack([block.aggregate(name) for name in names], axis=2).tolist()
+    listed: list[list[list[float]]] = np.stack([block.aggregate(name) for name in names], axis=2).tolist()
+    return listed
 
 
 def test_the_worked_example_bit_for_bit() -> None:
@@ -301,7 +302,7 @@ def test_a_function_makes_values_of_points() -> None:
     assert (made.aggregates, made.counts.tolist()) == (("value",), [[2], [0], [1]])
     assert made.to_polars()["V"].to_list() == [3.0, None, 0.0]
     with pytest.raises(ConfigError, match="process must give 3 numbers for 'V'"):
-        block.map(lambda points: [1.0])
+        block.map(lambda _: [1.0])
 
 
 # Mistakes
