@@ -304,7 +304,7 @@ def draw_grid(client: telewire.Client, folder: Path) -> None:
         if options["aggregate"] == "linear":
             axes.plot(starts, shown, "o", color=BLUE, ms=4)
         else:
-            held = block.held[:, 0]
+            held = block.filled[:, 0]
             axes.hlines(shown[~held], starts[~held], ends[~held], color=BLUE, lw=2)
             axes.hlines(shown[held], starts[held], ends[held], color=RED, lw=2)
         if isinstance(options["aggregate"], list):
