@@ -18,7 +18,7 @@ use super::errors;
 use super::lists::{self, Lists, Rows};
 use super::packet::{Formats, Packet};
 use super::reader::{Reader, event};
-use crate::pipeline::{MergeOptions, OtherKind, Slide, SlideValues, Value};
+use crate::pipeline::{MergeOptions, OtherKind, Slide, SlideColumn, SlideValues, Value};
 use crate::stream::{self, Input, Item, Merged, Merging, MergingCounts, MergingOptions, SessionRef, SlideStep, Slides};
 
 /// What a window's slide is made of.
@@ -474,11 +474,16 @@ impl Window {
         Ok(list)
     }
 
-    /// The distinct times (n,), and the values (n, p) as doubles, NaN where there are none.
-    fn wide<'py>(&self, py: Python<'py>) -> PyResult<Wide<'py>> {
-        let (times, values) = py.detach(|| wide(&self.slide));
+    /// The distinct times (n,) of all parameters, or of these, and their values (n, p) as doubles, NaN where there are
+    /// none.
+    fn wide<'py>(&self, py: Python<'py>, parameters: Option<Vec<Bound<'py, PyString>>>) -> PyResult<Wide<'py>> {
+        let columns = match &parameters {
+            Some(parameters) => lists::columns(&self.slide, parameters)?,
+            None => self.slide.columns().collect(),
+        };
+        let (times, values) = py.detach(|| wide(&columns));
         let rows = times.len();
-        let values = PyArray1::from_vec(py, values).reshape([self.slide.width(), rows])?.getattr("T")?;
+        let values = PyArray1::from_vec(py, values).reshape([columns.len(), rows])?.getattr("T")?;
         Ok((PyArray1::from_vec(py, times).into_any(), values))
     }
 
@@ -578,9 +583,9 @@ fn long(slide: &PacketSlide) -> arrow::Long<Arc<str>> {
 }
 
 /// The distinct times, and the values column after column, NaN where a parameter has none.
-fn wide(slide: &PacketSlide) -> (Vec<i64>, Vec<f64>) {
+fn wide(columns: &[SlideColumn<'_>]) -> (Vec<i64>, Vec<f64>) {
     // Parameters that came together have the same times: each list is taken in once.
-    let mut lists: Vec<&[u64]> = slide.columns().map(|column| column.times).collect();
+    let mut lists: Vec<&[u64]> = columns.iter().map(|column| column.times).collect();
     lists.sort_unstable();
     lists.dedup();
     let mut times = lists.concat();
@@ -589,8 +594,8 @@ fn wide(slide: &PacketSlide) -> (Vec<i64>, Vec<f64>) {
         times.dedup();
     }
     let rows = times.len();
-    let mut all = Vec::with_capacity(rows * slide.width());
-    for column in slide.columns() {
+    let mut all = Vec::with_capacity(rows * columns.len());
+    for column in columns {
         let start = all.len();
         if column.times.len() == rows {
             doubles(&column.values, |value| all.push(value));

@@ -271,6 +271,7 @@ class SampleReaderService(LibraryService, ISampleReaderService):
         """Call neither handlers nor subscribers any more."""
         super().call_no_more()
         self._emission.halted = True
+        self._emission.hurried = True
 
     def prepare_stop(self, deadline: float) -> None:
         """Take nothing more, and deliver what has arrived as far as there is time."""

@@ -4,21 +4,17 @@ import pickle
 import re
 import threading
 from datetime import datetime
-from typing import Any
 
 import pytest
 
 from ma_dataplatforms_streaming_support_library import (
     ApiResult,
-    DataReaderServiceModuleApi,
     ErrorCode,
     Event,
     ILogger,
     Logger,
     LoggingLevel,
     ReadTimeoutError,
-    SampleReaderService,
-    SampleReaderServiceModuleApi,
     ServiceApiResult,
     SupportLibraryError,
     SupportLibraryStateError,
@@ -82,21 +78,6 @@ def test_a_failed_service_result_names_the_failure_when_it_is_used_as_the_servic
         result.start()
     with pytest.raises(AttributeError, match="the library is not started"):
         result.anything = 5
-
-
-def test_the_readers_of_a_later_version_answer_with_a_code_of_their_own() -> None:
-    results: list[ServiceApiResult[Any]] = [
-        SampleReaderServiceModuleApi().create_service(),
-        DataReaderServiceModuleApi().create_service(),
-    ]
-    for result, part in zip(results, ("sample reader", "data reader"), strict=True):
-        assert (result.success, result.error_code) == (False, "SL-LATER-001")
-        assert f"the {part} is not part of this version" in result.message
-    with pytest.raises(SupportLibraryError) as failure:
-        SampleReaderService()
-    assert failure.value.error_code == "SL-LATER-001"
-    with pytest.raises(TypeError, match="BufferingConfiguration"):
-        SampleReaderServiceModuleApi().create_service("x")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", [SupportLibraryError, SupportLibraryStateError, ReadTimeoutError])

@@ -193,7 +193,12 @@ def test_a_full_inbox_waits_until_there_is_room_or_hurry_or_it_is_closed() -> No
 
     def fill(hurry: Any) -> threading.Thread:
         done.clear()
-        thread = threading.Thread(target=lambda: (box.take([1], hurry), done.set()))
+
+        def take() -> None:
+            box.take([1], hurry)
+            done.set()
+
+        thread = threading.Thread(target=take)
         thread.start()
         return thread
 
