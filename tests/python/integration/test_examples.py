@@ -130,7 +130,7 @@ if ASK_FOR_RACE:
         assert (tmp_path / "laps.png").stat().st_size > 20_000
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/getting-started.md", "docs/columns.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/getting-started.md", "docs/columns.md", "docs/time.md"])
 def test_python_snippets_run_from_top_to_bottom(page: str, domain: str, tmp_path: Path) -> None:
     snippets = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
     assert snippets
