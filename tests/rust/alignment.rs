@@ -296,7 +296,7 @@ fn memory_stays_bounded_when_a_stream_is_far_ahead() {
     assert_eq!(read.len(), count);
     assert_aligned(&read);
     assert!(most > 100_000, "nothing was held back");
-    assert!(most <= 2 * buffer_bytes, "{most} bytes were held back");
+    assert!(most <= buffer_bytes + (buffer_bytes / 2), "{most} bytes were held back");
 }
 
 #[test]

@@ -24,6 +24,8 @@ class DefaultResult(ProcessResult):
     - *empty*: there was none, and none before: all five values are None.
     """
 
+    __slots__ = ("_count", "_is_super_sampled", "_values")
+
     @overload
     def __init__(self, identifier: str, interval_start_time_nano: int, interval_end_time_nano: int) -> None: ...
     @overload
@@ -91,6 +93,25 @@ class DefaultResult(ProcessResult):
     def empty(cls, identifier: str, start: int, end: int) -> Self:
         """The form of an interval without points, and none before."""
         return cls(identifier, start, end)
+
+    @classmethod
+    def of(
+        cls,
+        identifier: str,
+        start: int,
+        end: int,
+        count: int,
+        values: tuple[float | None, ...],
+    ) -> Self:
+        """A result without checks, of values known to be right: first, last, least, greatest, mean; any form."""
+        self = cls.__new__(cls)
+        self._identifier = identifier
+        self._start = start
+        self._end = end
+        self._count = count
+        self._values = values
+        self._is_super_sampled = count == 0 and values[0] is not None
+        return self
 
     @property
     def is_super_sampled(self) -> bool:

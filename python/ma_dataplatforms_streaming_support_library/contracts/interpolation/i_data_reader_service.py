@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     )
     from ma_dataplatforms_streaming_support_library.contracts.interpolation.process_context import ProcessContext
     from ma_dataplatforms_streaming_support_library.contracts.session_management.session_info import SessionInfo
+    from ma_dataplatforms_streaming_support_library.contracts.shared.i_handler import SupportsHandle
     from ma_dataplatforms_streaming_support_library.core.base.event import Event
 
 __all__ = ["BatchHandler", "IDataReaderService", "Processor"]
 
-BatchHandler: TypeAlias = "IBatchResultHandler | Callable[[BatchResult], Any]"
+BatchHandler: TypeAlias = "IBatchResultHandler | SupportsHandle[BatchResult] | Callable[[BatchResult], Any]"
 """What can handle batches."""
 Processor: TypeAlias = "ISubscriptionProcessor | Callable[[ProcessContext], IProcessResult | None]"
 """What can process intervals."""

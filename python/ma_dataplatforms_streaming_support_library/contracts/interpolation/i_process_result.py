@@ -10,6 +10,8 @@ __all__ = ["IProcessResult"]
 class IProcessResult(ABC):
     """The result of one parameter in one interval."""
 
+    __slots__ = ()
+
     @property
     @abstractmethod
     def identifier(self) -> str:

@@ -14,6 +14,8 @@ class ProcessResult(IProcessResult):
         TypeError: Made itself, instead of a class derived from it.
     """
 
+    __slots__ = ("_end", "_identifier", "_start")
+
     def __init__(self, identifier: str, interval_start_time_nano: int, interval_end_time_nano: int) -> None:
         """Keep the parameter and the interval.
 

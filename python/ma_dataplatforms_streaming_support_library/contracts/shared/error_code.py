@@ -56,5 +56,3 @@ class ErrorCode(StrEnum):
     """A name that the broker does not allow, or another argument that cannot be used."""
     METRICS_ADDRESS = "SL-MET-001"
     """Metrics cannot be served at this address."""
-    LATER = "SL-LATER-001"
-    """A part of the library that this version does not have yet."""

@@ -141,7 +141,7 @@ class SupportLibraryApi(Service, ISupportLibraryApi):
             data_reader_service_module_api,
         )
 
-        return data_reader_service_module_api.DataReaderServiceModuleApi()
+        return self._part(data_reader_service_module_api.DataReaderServiceModuleApi)
 
     def _part(self, kind: type[_P]) -> _P:
         # Each part once, and imported when it is first asked for: who writes does not pay for reading.

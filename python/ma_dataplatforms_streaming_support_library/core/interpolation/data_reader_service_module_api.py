@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from ma_dataplatforms_streaming_support_library.contracts.interpolation.i_data_reader_service import IDataReaderService
+from typing import TYPE_CHECKING
+
 from ma_dataplatforms_streaming_support_library.contracts.interpolation.i_data_reader_service_module_api import (
     IDataReaderServiceModuleApi,
 )
-from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ServiceApiResult
-from ma_dataplatforms_streaming_support_library.contracts.shared.error_code import ErrorCode
-from ma_dataplatforms_streaming_support_library.core.base.not_in_this_version import not_in_this_version
+from ma_dataplatforms_streaming_support_library.core.base.service_module_api import ServiceModuleApi
+from ma_dataplatforms_streaming_support_library.core.interpolation.data_reader_service import DataReaderService
+
+if TYPE_CHECKING:
+    from ma_dataplatforms_streaming_support_library.contracts.interpolation.i_data_reader_service import (
+        IDataReaderService,
+    )
+    from ma_dataplatforms_streaming_support_library.contracts.shared.api_result import ServiceApiResult
 
 __all__ = ["DataReaderServiceModuleApi"]
 
 
-class DataReaderServiceModuleApi(IDataReaderServiceModuleApi):
-    """Answers that the data reader is not part of this version."""
+class DataReaderServiceModuleApi(ServiceModuleApi, IDataReaderServiceModuleApi):
+    """Makes data readers."""
 
     def create_service(self) -> ServiceApiResult[IDataReaderService]:
-        """A failure with ``SL-LATER-001``."""
-        return ServiceApiResult.failed(ErrorCode.LATER, not_in_this_version("data reader"))
+        """A new data reader, to be attached to a sample reader, initialised and started."""
+        return self.make(DataReaderService)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ma_dataplatforms_streaming_support_library.contracts.interpolation.process_context import ProcessContext
     from ma_dataplatforms_streaming_support_library.core.base.logger import ILogger
 
-__all__ = ["DefaultProcessor"]
+__all__ = ["DefaultProcessor", "hold_ended"]
 
 LONGEST_HOLD_S: Final = 3600.0
 _Key: TypeAlias = tuple[str, str, str, str]
@@ -40,10 +40,21 @@ class DefaultProcessor(ISubscriptionProcessor):
         """
         if longest_hold_seconds is not None and not longest_hold_seconds > 0:
             raise ValueError(f"longest_hold_seconds must be positive or None, not {longest_hold_seconds!r}")
-        self._longest_hold_ns = math.inf if longest_hold_seconds is None else longest_hold_seconds * 1e9
+        self._longest_hold_s = longest_hold_seconds
+        self._longest_hold_ns = math.inf if longest_hold_seconds is None else round(longest_hold_seconds * 1e9)
         self._logger = logger
         self._last: dict[_Key, DataPoint] = {}
         self._ended: set[_Key] = set()
+
+    @property
+    def longest_hold_seconds(self) -> float | None:
+        """How long after its time a value is held; None for ever."""
+        return self._longest_hold_s
+
+    @property
+    def logger(self) -> ILogger | None:
+        """Who is told when holding ends."""
+        return self._logger
 
     def process(self, context: ProcessContext) -> DefaultResult:
         """The result of one interval."""
@@ -64,7 +75,7 @@ class DefaultProcessor(ISubscriptionProcessor):
         if before is None or not _counts(before):
             return DefaultResult(*interval)
         if context.interval_start_time_nano - before.timestamp_nanoseconds > self._longest_hold_ns:
-            self._tell(key, before)
+            self._tell(key)
             return DefaultResult(*interval)
         return DefaultResult(*interval, before.value)
 
@@ -74,15 +85,20 @@ class DefaultProcessor(ISubscriptionProcessor):
             del self._last[key]
         self._ended = {key for key in self._ended if key[:2] != (data_source, session_key)}
 
-    def _tell(self, key: _Key, before: DataPoint) -> None:
+    def _tell(self, key: _Key) -> None:
         if key in self._ended:
             return
         self._ended.add(key)
         if self._logger is not None:
-            self._logger.warning(
-                f"no value of '{key[3]}' in session '{key[1]}' for more than {self._longest_hold_ns / 1e9:g} s after "
-                f"{before.timestamp_nanoseconds} ns: its last value is no longer held"
-            )
+            self._logger.warning(hold_ended(key[3], key[1], self._longest_hold_s))
+
+
+def hold_ended(parameter: str, session_key: str, longest_hold_s: float | None) -> str:
+    """What is said when a gap became longer than `longest_hold_s` seconds."""
+    return (
+        f"no value of '{parameter}' in session '{session_key}' for more than {longest_hold_s:g} s: its last value is "
+        "no longer held"
+    )
 
 
 def _counts(point: DataPoint) -> bool:

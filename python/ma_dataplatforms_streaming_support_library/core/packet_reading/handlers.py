@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from ma_dataplatforms_streaming_support_library.core.base.callables import call_of
 from ma_dataplatforms_streaming_support_library.core.packet_reading.gate import Arrival
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Handlers:
         Raises:
             TypeError: It has no `handle` and cannot be called.
         """
-        _call_of(handler)
+        call_of(handler, "handle", "a handler")
         with self._lock:
             self._primary = handler
             self._attach()
@@ -56,7 +57,7 @@ class Handlers:
         Raises:
             TypeError: It has no `handle` and cannot be called.
         """
-        _call_of(handler)
+        call_of(handler, "handle", "a handler")
         with self._lock:
             if handler not in self._added:
                 self._added.append(handler)
@@ -77,15 +78,6 @@ class Handlers:
         # The lock is held.
         found = [] if self._primary is _NOBODY else [self._primary]
         found += [handler for handler in self._added if handler != self._primary]
-        self.calls = tuple(_call_of(handler) for handler in found)
+        self.calls = tuple(call_of(handler, "handle", "a handler") for handler in found)
         if found:
             self.arrival.tell()
-
-
-def _call_of(handler: object) -> _Call:
-    if isinstance(handler, type) and hasattr(handler, "handle"):
-        raise TypeError(f"a handler must be an object, not the class {handler.__name__}; give {handler.__name__}()")
-    for call in (getattr(handler, "handle", None), handler):
-        if callable(call):
-            return cast("_Call", call)
-    raise TypeError(f"a handler needs a method 'handle', or must be callable; {type(handler).__name__} is neither")

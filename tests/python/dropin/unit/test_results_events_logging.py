@@ -4,13 +4,11 @@ import pickle
 import re
 import threading
 from datetime import datetime
-from typing import Any
 
 import pytest
 
 from ma_dataplatforms_streaming_support_library import (
     ApiResult,
-    DataReaderServiceModuleApi,
     ErrorCode,
     Event,
     ILogger,
@@ -80,12 +78,6 @@ def test_a_failed_service_result_names_the_failure_when_it_is_used_as_the_servic
         result.start()
     with pytest.raises(AttributeError, match="the library is not started"):
         result.anything = 5
-
-
-def test_the_readers_of_a_later_version_answer_with_a_code_of_their_own() -> None:
-    result: ServiceApiResult[Any] = DataReaderServiceModuleApi().create_service()
-    assert (result.success, result.error_code) == (False, "SL-LATER-001")
-    assert "the data reader is not part of this version" in result.message
 
 
 @pytest.mark.parametrize("kind", [SupportLibraryError, SupportLibraryStateError, ReadTimeoutError])
