@@ -25,12 +25,19 @@ EXPECTED = {
         r"TTyreFL:Tyres: \d+",
     ],
     "drop_in.py": [r"Sin:Chassis: 1000 samples, mean 0\.029138"],
+    "drop_in_modules.py": [
+        r"750 samples in order of time, Lap 1, Lap 2, Lap 3",
+        r"150 intervals of 40 ms, fastest 300 km/h",
+        r"late: 0",
+    ],
     "drop_in_moved.py": [r"Sin:Chassis: 1000 samples, mean 0\.029138"],
     "notebook.py": [r"1000 samples, travel ±20\.0 mm, force ±900 N", r"'Damper sweep' ended"],
     "packet_writer.py": [r"\d+ packets are on the broker", r"rpm \[9000\.0, 9500\.0, 10000\.0\]", r"pit board .*P1"],
     "read_history.py": [r"vCar:Chassis: 600 samples", r"gLat:Chassis: 150 samples", r"'Monza FP1' ended"],
     "read_live.py": [r"started: .*live", r"Lap 1 begins", r"Lap 3 begins", r"ended after 600 samples"],
     "resume_group.py": [r"first run: handled .* could not store", r"second run: all 10 handled"],
+    "windows_async.py": [r"CarA is complete", r"CarB: 6\d\d samples in 3 laps"],
+    "windows_live.py": [r"40 samples: FDamper:Radio, vCar:Chassis", r"800 samples, 400 times with both .*, 0 late"],
     "write_session.py": [r"wrote <SessionInfo 'CarA' 'Monza FP1' ended"],
 }
 
