@@ -15,6 +15,7 @@ mod moment;
 mod options;
 mod queue;
 mod reader;
+mod realign;
 mod selection;
 mod session_writer;
 mod slides;

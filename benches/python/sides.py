@@ -1,6 +1,6 @@
 """Sides of a bench as processes of their own, so that the CPU time of each holds everything it caused and nothing else.
 
-A program that uses this is started again for each side with ``--child``.
+A program that uses this is started again for each side with ``--child`` and asked for rounds.
 """
 
 from __future__ import annotations

@@ -433,6 +433,7 @@ class Client:
             group_id: Share the partitions with the other readers of this group and resume where it left off; for
                 ``live`` only.
             buffer_bytes: Bytes that may wait in memory, 0 for no limit; when they are full, reading from Kafka pauses.
+                A quarter of them is librdkafka's, but at least 1 MiB.
             buffer_packets: The same in packets, 0 for no limit.
             on_undecodable: What to do with a record that is no packet. It never stops the reader. ``skip`` (default)
                 counts it (`Reader.counts`) and warns once per stream, ``keep`` delivers it with an empty `type`, its

@@ -15,12 +15,11 @@ use arrow_array::{
 };
 use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
-use numpy::ndarray::ArrayView1;
 use numpy::{Element, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyList, PyTuple};
 
-use super::errors;
+use super::{arrays, errors};
 use crate::packet::{ColumnView, Times, ValueType, status};
 use crate::pipeline::{Aggregate, GridTable};
 use crate::stream::Block;
@@ -413,11 +412,8 @@ fn shown<'py, T: Element + ArrowNativeType>(py: Python<'py>, array: &ArrayRef) -
     let values = data.buffers().first().map_or(&[][..], |buffer| buffer.typed_data::<T>());
     let values = values.get(data.offset()..data.offset() + data.len()).unwrap_or_default();
     let owner = Bound::new(py, Imported(array.clone()))?;
-    // SAFETY: the values are in buffers of the array, which Arrow never changes, and which `owner` keeps alive for as
-    // long as NumPy's array lives.
-    let shown = unsafe { PyArray1::borrow_from_array(&ArrayView1::from(values), owner.into_any()) };
-    shown.call_method1("setflags", (false,))?;
-    Ok(shown.into_any())
+    // SAFETY: the values are in buffers of the array, which Arrow never changes, and which `owner` keeps alive.
+    unsafe { arrays::shown(owner.into_any(), values) }
 }
 
 /// The texts of an array of text, null as the empty one; `None` for other types.

@@ -5,19 +5,18 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use arrow_array::StringArray;
-use numpy::ndarray::ArrayView1;
 use numpy::{Element, PyArray1, PyArrayMethods};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyString, PyTuple};
 
-use super::arrow;
 use super::boundary::{self, Held};
 use super::errors;
 use super::lists::{self, Lists, Rows};
 use super::packet::{Formats, Packet};
 use super::reader::{Reader, event};
+use super::{arrays, arrow};
 use crate::pipeline::{MergeOptions, OtherKind, Slide, SlideColumn, SlideValues, Value};
 use crate::stream::{self, Input, Item, Merged, Merging, MergingCounts, MergingOptions, SessionRef, SlideStep, Slides};
 
@@ -427,7 +426,7 @@ impl Window {
     /// several types. None if it has no sample here.
     fn column<'py>(this: &Bound<'py, Self>, parameter: &str) -> PyResult<Option<Column<'py>>> {
         let py = this.py();
-        let Some(column) = this.get().slide.column_of(parameter) else { return Ok(None) };
+        let Some(column) = this.get().slide().column_of(parameter) else { return Ok(None) };
         // Times beyond the year 2262 wrap, as they do in every int64 of nanoseconds.
         let times = vector(this, column.times)?.call_method1("view", ("int64",))?;
         let values = match column.values {
@@ -613,10 +612,6 @@ fn wide(columns: &[SlideColumn<'_>]) -> (Vec<i64>, Vec<f64>) {
 }
 
 fn vector<'py, T: Element>(owner: &Bound<'py, Window>, data: &[T]) -> PyResult<Bound<'py, PyAny>> {
-    let view = ArrayView1::from(data);
-    // SAFETY: the memory is the slide's, which nobody changes or moves while the Python object that holds it lives, and
-    // the array keeps that object alive.
-    let array = unsafe { PyArray1::borrow_from_array(&view, owner.clone().into_any()) };
-    array.call_method1("setflags", (false,))?;
-    Ok(array.into_any())
+    // SAFETY: the memory is the slide's, which nobody changes or moves while the Python object that holds it lives.
+    unsafe { arrays::shown(owner.clone().into_any(), data) }
 }

@@ -382,7 +382,9 @@ impl Feed {
         let before = (self.counts.packets, self.counts.bytes);
         consumer.poll(TICK, most, &mut |event| self.on_event(event));
         if let Some(size) = (self.counts.bytes - before.1).checked_div(self.counts.packets - before.0) {
-            self.packet_bytes = usize::try_from(size).unwrap_or(usize::MAX).max(1);
+            // Large ones are remembered for a while: where streams differ, small and large packets take turns.
+            let before = self.packet_bytes - self.packet_bytes / 8;
+            self.packet_bytes = usize::try_from(size).unwrap_or(usize::MAX).max(before).max(1);
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use super::reader::Item;
+use super::realign::realign;
 use crate::error::{Error, Result};
 use crate::time::after;
 
@@ -37,6 +38,8 @@ struct State {
     failure: Option<Error>,
     /// Of each source, which turn of the switch it has followed.
     followed: Vec<u64>,
+    /// After which turn the items here were brought into order.
+    settled: u64,
 }
 
 pub(crate) struct Queue {
@@ -63,7 +66,7 @@ impl Queue {
     pub(crate) fn new(most_bytes: usize, most_packets: usize, sources: usize, aligned: bool) -> Self {
         let turn = u64::from(aligned);
         Self {
-            state: Mutex::new(State { sources, followed: vec![turn; sources], ..State::default() }),
+            state: Mutex::new(State { sources, followed: vec![turn; sources], settled: turn, ..State::default() }),
             turn: AtomicU64::new(turn),
             filled: Condvar::new(),
             drained: Condvar::new(),
@@ -117,14 +120,28 @@ impl Queue {
         (self.most_packets.saturating_sub(state.packets), self.most_bytes.saturating_sub(state.bytes))
     }
 
-    /// Switches alignment. What is queued is not given out before every source has had the chance to take it back.
+    /// Switches alignment. What is queued is not given out before every source has had the chance to take back what it
+    /// knows more of; the rest is aligned here.
     pub(crate) fn set_aligned(&self, on: bool) {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         if self.is_aligned() != on {
             self.turn.fetch_add(1, Ordering::AcqRel);
         }
+        self.settle(&mut state);
         drop(state);
         self.filled.notify_all();
+    }
+
+    fn settle(&self, state: &mut State) {
+        let turn = self.turn();
+        if !is_on(turn) || state.settled >= turn || state.followed.iter().any(|followed| *followed < turn) {
+            return;
+        }
+        state.settled = turn;
+        let items = realign(std::mem::take(&mut state.batches).into_iter().flatten());
+        if !items.is_empty() {
+            state.batches.push_back(items);
+        }
     }
 
     pub(crate) fn is_aligned(&self) -> bool {
@@ -137,9 +154,12 @@ impl Queue {
 
     /// A source has done what this turn of the switch asks for.
     pub(crate) fn follow(&self, source: usize, turn: u64) {
-        if let Some(followed) = self.state.lock().followed.get_mut(source) {
+        let mut state = self.state.lock();
+        if let Some(followed) = state.followed.get_mut(source) {
             *followed = turn.max(*followed);
         }
+        self.settle(&mut state);
+        drop(state);
         self.filled.notify_all();
     }
 
@@ -204,6 +224,7 @@ impl Queue {
         if let Some(followed) = state.followed.get_mut(source) {
             *followed = u64::MAX;
         }
+        self.settle(&mut state);
         drop(state);
         self.filled.notify_all();
     }
@@ -229,7 +250,7 @@ impl Queue {
     /// Whether a source may still take back what is queued.
     fn is_held(&self, state: &State) -> bool {
         let turn = self.turn();
-        is_on(turn) && !state.closed && state.followed.iter().any(|followed| *followed < turn)
+        is_on(turn) && !state.closed && state.settled < turn
     }
 
     /// Up to `most` items, as soon as there is one.

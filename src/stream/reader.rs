@@ -16,7 +16,7 @@ use super::options::{ReadOptions, Reading};
 use super::queue::{Batch, Queue};
 use crate::error::{Error, Result};
 use crate::kafka::{Consumer, Start, TopicPartition};
-use crate::packet::Head;
+use crate::packet::{Head, latest_ns};
 use crate::session::{Pattern, SessionInfo};
 use crate::time::after;
 use crate::topic;
@@ -65,6 +65,14 @@ pub struct Packet {
     pub head: Option<Head>,
     /// The serialised `Packet`, untouched.
     pub payload: Bytes,
+}
+
+impl Packet {
+    /// The highest time it carries, as far as [`latest_ns`] finds one.
+    pub(crate) fn latest_ns(&self) -> Option<u64> {
+        let head = self.head.as_ref()?;
+        latest_ns(head.packet_type(&self.payload), head.content(&self.payload))
+    }
 }
 
 impl std::ops::Deref for Packet {

@@ -182,24 +182,52 @@ fn a_pattern_replays_session_after_session_each_together() {
     assert_whole_and_aligned(second, counts[1]);
 }
 
+/// Readers of a live session to which four streams came one after another; all of it lies in their queues.
+fn filled_readers(client: &Client, count: usize) -> (SessionInfo, usize, Vec<Reader>) {
+    let info = client.create_session(&new_session("CarA", "FP1")).unwrap();
+    let readers: Vec<Reader> = (0..count).map(|_| client.read(by_key(&info.key)).unwrap()).collect();
+    let packets = client.writer().unwrap();
+    let mut written = 0;
+    let begin = Instant::now();
+    for recorded in &FOUR {
+        written += recorded.write(&packets, &info.key, 0..30 * SECOND);
+        flush(&packets);
+        while readers.iter().any(|reader| reader.counts().packets < written as u64) {
+            assert!(begin.elapsed() < DEADLINE, "not all of {written} packets came");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    (info.as_ref().clone(), written, readers)
+}
+
 #[test]
 fn what_is_queued_already_is_aligned_too_when_alignment_is_switched_on() {
-    let domain = domain();
-    let (info, count) = four_streams(&connect(&domain), 30);
-    let reader = connect(&domain).read(by_key(&info.key)).unwrap();
+    let client = connect(&domain());
+    let (info, count, readers) = filled_readers(&client, 2);
+    readers[0].set_aligned(true);
+    assert!(readers[0].is_aligned());
+    client.end_session(&info.key).unwrap();
+    assert_whole_and_aligned(&read_all(&readers[0]), count);
+    // The same without: the streams come one after another, as they were written.
+    let mut streams: Vec<String> =
+        packets_of(read_all(&readers[1])).iter().map(|packet| packet.stream.to_string()).collect();
+    streams.dedup();
+    assert_eq!(streams, ["", "Wide", "Quick", "Slow"]);
+}
+
+#[test]
+fn a_session_that_was_read_to_its_end_before_the_switch_comes_aligned() {
+    let client = connect(&domain());
+    let (info, count, readers) = filled_readers(&client, 1);
+    client.end_session(&info.key).unwrap();
     let begin = Instant::now();
-    // All streams but the last completed lie in the queue, out of order, before the first item is taken.
-    while reader.counts().packets < count as u64 - 5 {
-        assert!(begin.elapsed() < DEADLINE, "{:?}", reader.counts());
+    // Beside the packets: the session's start and end, and those of four streams.
+    while readers[0].queued() < count + 10 {
+        assert!(begin.elapsed() < DEADLINE, "{} items wait", readers[0].queued());
         std::thread::sleep(Duration::from_millis(5));
     }
-    reader.set_aligned(true);
-    assert!(reader.is_aligned());
-    let items = read_all(&reader);
-    if !matches!(items[items.len() - 1], Item::SessionCompleted { by: Completion::EndOffsets, .. }) {
-        panic!("{:?}", items.last().map(name));
-    }
-    assert_eq!(packets_of(items.clone()).len(), count);
+    readers[0].set_aligned(true);
+    assert_whole_and_aligned(&read_all(&readers[0]), count);
 }
 
 #[test]
@@ -268,7 +296,7 @@ fn memory_stays_bounded_when_a_stream_is_far_ahead() {
     assert_eq!(read.len(), count);
     assert_aligned(&read);
     assert!(most > 100_000, "nothing was held back");
-    assert!(most <= 2 * buffer_bytes, "{most} bytes were held back");
+    assert!(most <= buffer_bytes + (buffer_bytes / 2), "{most} bytes were held back");
 }
 
 #[test]

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use super::{Active, Feed, Part, Place, StreamState, TICK, start_stream};
 use crate::error::Printable;
 use crate::kafka::Consumer;
-use crate::packet::latest_ns;
 use crate::pipeline::Aligner;
 use crate::stream::queue::is_on;
 use crate::stream::reader::{Item, Packet};
@@ -76,18 +75,15 @@ impl Gate {
         is_on(self.turn)
     }
 
-    /// How many packets may be fetched at once: as many as the budget, but not one by one.
+    /// How many packets may be fetched at once: a part of the budget, because all may be of one partition, but not too few.
     pub(super) fn most(&self, packet_bytes: usize) -> usize {
-        if self.is_on() { (self.budget / packet_bytes).max(16) } else { usize::MAX }
+        if self.is_on() { (self.budget / 8 / packet_bytes).max(16) } else { usize::MAX }
     }
 }
 
 /// Puts a packet into its partition's lane, and what follows it.
 pub(super) fn hold(aligner: &mut Aligner<Item>, slot: usize, packet: Packet, follower: Option<Item>) {
-    let latest = packet
-        .head
-        .as_ref()
-        .and_then(|head| latest_ns(head.packet_type(&packet.payload), head.content(&packet.payload)));
+    let latest = packet.latest_ns();
     let item = Item::Packet(packet);
     aligner.push(slot, latest, item.size(), item);
     if let Some(item) = follower {
@@ -379,5 +375,66 @@ impl Stuck {
             }
         });
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::kafka::TopicPartition;
+    use crate::stream::reader::{Origin, SessionRef, StreamRef};
+
+    /// A gate with a lane that holds something and one that is empty, and their partitions.
+    fn waiting() -> (Aligner<Item>, Vec<Part>, BTreeMap<usize, Place>) {
+        let session = Arc::new(SessionRef { key: "k".into(), data_source: "d".into() });
+        let mut aligner = Aligner::new();
+        let (mut parts, mut places) = (Vec::new(), BTreeMap::new());
+        for slot in 0..2 {
+            let topic: Arc<str> = format!("t{slot}").into();
+            let place = TopicPartition::new(topic.clone(), 0);
+            parts.push(Part { place, position: 7, resumed_at: None, users: 1, supply: Supply::default() });
+            let origin = Origin { session: session.clone(), stream: topic.clone(), topic: topic.clone(), partition: 0 };
+            let origin = (Arc::new(origin), 0);
+            places.insert(slot, Place { stream: topic, next: 0, origin, captured: 0, end: None });
+            aligner.open(slot);
+        }
+        let stream = StreamRef { session, stream: "t0".into() };
+        aligner.push(0, Some(5), 100, Item::StreamStarted(stream));
+        (aligner, parts, places)
+    }
+
+    #[test]
+    fn a_partition_that_says_nothing_is_waited_for_only_so_long_and_again_once_it_has_spoken() {
+        let (aligner, mut parts, places) = waiting();
+        let mut stuck = Stuck::default();
+        let tick = PATIENCE / 4;
+        for _ in 0..3 {
+            assert!(!stuck.wait(&aligner, &mut parts, &places, tick));
+        }
+        assert!(stuck.wait(&aligner, &mut parts, &places, tick));
+        assert!(parts[1].supply.given_up && !parts[0].supply.given_up);
+        parts[1].supply.hear(false);
+        assert!(!parts[1].supply.given_up);
+    }
+
+    #[test]
+    fn a_partition_that_gets_on_is_waited_for_however_long_it_takes() {
+        let (aligner, mut parts, places) = waiting();
+        let mut stuck = Stuck::default();
+        for _ in 0..100 {
+            assert!(!stuck.wait(&aligner, &mut parts, &places, PATIENCE / 2));
+            // Records of other sessions.
+            parts[1].position += 1;
+        }
+    }
+
+    #[test]
+    fn time_in_which_nothing_could_come_does_not_count() {
+        let (aligner, mut parts, places) = waiting();
+        let mut stuck = Stuck::default();
+        for _ in 0..1_000 {
+            assert!(!stuck.wait(&aligner, &mut parts, &places, Duration::ZERO));
+        }
     }
 }

@@ -14,6 +14,7 @@ from ma_dataplatforms_streaming_support_library.contracts.packet_reading.packet_
 )
 from ma_dataplatforms_streaming_support_library.contracts.packet_reading.packet_reading_type import PacketReadingType
 from ma_dataplatforms_streaming_support_library.core.base.errors import SupportLibraryStateError
+from ma_dataplatforms_streaming_support_library.core.packet_reading import gate
 from readings import DEADLINE_S, SOURCE, Seen, eventually
 from samplings import MS, Merged, SampleLab, rows, sample_lab
 
@@ -594,3 +595,35 @@ def test_a_tap_gets_every_parameter_and_all_frontiers_without_any_handler_or_sub
     reader.stop()
     eventually(lambda: tap.names[-1] == "on_upstream_stopped")
     assert detached.calls == []
+
+
+# A sample reader that is attached and does not come
+
+
+def test_a_sample_reader_that_is_not_started_holds_the_packet_reader_up_for_five_seconds_at_most(
+    library: SampleLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "_PATIENCE_S", 0.5)
+    key = ended(library)
+    reader, seen, service = library.reader(SOURCE, key), Seen(), library.sample_reader()
+    service.set_reader_service(reader)
+    reader.add_handler(seen)
+    begin = time.monotonic()
+    reader.start()
+    assert reader.wait_for_completion(timeout_seconds=DEADLINE_S)
+    assert time.monotonic() - begin >= 0.5
+    assert len(seen.packets) > 0
+    assert service.stop().success
+
+
+def test_while_a_sample_reader_is_attached_the_streams_come_in_the_order_of_time(library: SampleLab) -> None:
+    """Packets of one second, stream after stream in the broker: their handler sees them side by side."""
+    key = library.two_streams()
+    reader, seen = library.reader(SOURCE, key), Seen()
+    reader.add_handler(seen)
+    service, merged = library.merge(reader)
+    reader.start()
+    merged.await_end()
+    assert service.late_sample_count() == 0
+    order = [dto.stream for dto in seen.packets if dto.packet.type == "RowData"]
+    assert order in (["", "s"] * 9, ["s", ""] * 9)

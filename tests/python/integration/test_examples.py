@@ -31,6 +31,7 @@ EXPECTED = {
         r"15[0-4] intervals of 40 ms, fastest 300 km/h",
         r"late: 0",
     ],
+    "drop_in_processor.py": [r"3\.99 s above 250 km/h in 6\d intervals"],
     "drop_in_moved.py": [r"Sin:Chassis: 1000 samples, mean 0\.029138"],
     "notebook.py": [r"1000 samples, travel ±20\.0 mm, force ±900 N", r"'Damper sweep' ended"],
     "packet_writer.py": [r"\d+ packets are on the broker", r"rpm \[9000\.0, 9500\.0, 10000\.0\]", r"pit board .*P1"],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Aggregation"]
 
-_AGGREGATES: Final[tuple[telewire.Aggregate, ...]] = ("first", "last", "min", "max", "mean")
+_AGGREGATES: Final = ("first", "last", "min", "max", "mean")
 _NOTHING: Final[tuple[float | None, ...]] = (None,) * len(_AGGREGATES)
 
 
