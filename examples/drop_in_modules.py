@@ -77,7 +77,8 @@ class Dash(IBatchResultHandler):
                 self.fastest = max(self.fastest, each.max)
 
 
-with telewire.connect(BROKER) as client:
+# As the library is: without the settings that telewire takes from the environment.
+with telewire.connect(config=telewire.Config(brokers=BROKER)) as client:
     session_key = write_laps(client)
 
 configuration = StreamingApiConfiguration(BROKER, StreamCreationStrategy.TOPIC_BASE, [], 10)
