@@ -27,6 +27,8 @@ from ma_dataplatforms_streaming_support_library.core.base.support_library_bootst
 )
 
 BROKER = sys.argv[1] if len(sys.argv) > 1 else "embedded://"
+# Written by one package and read by the other: both are told the same.
+DOMAIN = "Examples"
 LIMIT = 250.0
 
 
@@ -53,10 +55,10 @@ class TimeAbove(ISubscriptionProcessor):
         return Above(context, total)
 
 
-with telewire.connect(BROKER) as client:
+with telewire.connect(BROKER, domain=DOMAIN, layout="domain") as client:
     session_key = write_laps(client)
 
-library = SupportLibraryBootstrapper.bootstrap(StreamingApiConfiguration(BROKER), Logger()).create()
+library = SupportLibraryBootstrapper.bootstrap(StreamingApiConfiguration(BROKER, domain=DOMAIN), Logger()).create()
 with library:
     reader = library.get_reading_packet_api().create_service("CarA", session_key).unwrap()
     samples = library.get_sample_reader_api().create_service().unwrap()
