@@ -79,9 +79,7 @@ def write(address: str, domain: str, parameters: int, seconds: float) -> None:
 
 
 @contextmanager
-def writing(
-    address: str, domain: str, options: argparse.Namespace, seconds: float
-) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def writing(address: str, domain: str, options: argparse.Namespace, seconds: float) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The writer, and the key of its session; it begins when told."""
     child = subprocess.Popen(
         [
