@@ -296,7 +296,7 @@ def draw_grid(client: telewire.Client, folder: Path) -> None:
     }
     for axes, (title, options) in zip(panels.flat, titles.items(), strict=True):
         block = data.resample(10.0, **options)
-        axes.plot(seconds(raw.timestamps_ns), raw.values, ".", color=FAINT, ms=4)
+        axes.plot(seconds(raw.timestamps_ns), raw.values, ".", color=INK, alpha=0.6, ms=4)
         for tick in np.arange(0, 2.01, 0.1):
             axes.axvline(tick, color=FAINT, lw=0.4, zorder=0)
         starts, ends = seconds(block.timestamps_ns), seconds(block.interval_ends_ns)
@@ -304,13 +304,13 @@ def draw_grid(client: telewire.Client, folder: Path) -> None:
         if options["aggregate"] == "linear":
             axes.plot(starts, shown, "o", color=BLUE, ms=4)
         else:
-            held = block.held[:, 0]
+            held = block.filled[:, 0]
             axes.hlines(shown[~held], starts[~held], ends[~held], color=BLUE, lw=2)
             axes.hlines(shown[held], starts[held], ends[held], color=RED, lw=2)
         if isinstance(options["aggregate"], list):
             least, most = block.aggregate("min")[:, 0], block.aggregate("max")[:, 0]
             axes.bar(starts, most - least, bottom=least, width=ends - starts, align="edge", color=BLUE, alpha=0.2)
-        axes.set(title=title)
+        axes.set(title=title, ylim=(110, 285))
     for axes in panels[1]:
         axes.set(xlabel="time [s]")
     for axes in panels[:, 0]:

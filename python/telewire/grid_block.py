@@ -32,8 +32,8 @@ class GridBlock:
     """n intervals of a grid by p parameters.
 
     The intervals are half-open and follow a grid that begins at the Unix epoch: at 60 Hz interval k begins at
-    ``k * 10**9 // 60`` ns, for ever. They follow each other; where no parameter has a sample for more than an hour (or
-    the longest gap that is filled, if that is longer), they are left out.
+    ``k * 10**9 // 60`` ns, for ever. They follow each other; only where no parameter has a sample for a million of
+    them and more than an hour (or the longest gap that is filled, if that is longer), the rest of that gap is left out.
 
     The arrays show the core's own memory, without a copy, and are read-only. They stay valid for as long as one of them
     is held. A block is also a table for everything that speaks Arrow's PyCapsule protocol: ``timestamp``, which is the

@@ -392,7 +392,7 @@ mod tests {
         let (mut parts, mut places) = (Vec::new(), BTreeMap::new());
         for slot in 0..2 {
             let topic: Arc<str> = format!("t{slot}").into();
-            let place = TopicPartition::new(&topic, 0);
+            let place = TopicPartition::new(topic.clone(), 0);
             parts.push(Part { place, position: 7, resumed_at: None, users: 1, supply: Supply::default() });
             let origin = Origin { session: session.clone(), stream: topic.clone(), topic: topic.clone(), partition: 0 };
             let origin = (Arc::new(origin), 0);

@@ -30,6 +30,7 @@ EXPECTED = {
         r"150 intervals of 40 ms, fastest 300 km/h",
         r"late: 0",
     ],
+    "drop_in_processor.py": [r"3\.99 s above 250 km/h in 6\d intervals"],
     "drop_in_moved.py": [r"Sin:Chassis: 1000 samples, mean 0\.029138"],
     "notebook.py": [r"1000 samples, travel ±20\.0 mm, force ±900 N", r"'Damper sweep' ended"],
     "packet_writer.py": [r"\d+ packets are on the broker", r"rpm \[9000\.0, 9500\.0, 10000\.0\]", r"pit board .*P1"],
@@ -130,7 +131,7 @@ if ASK_FOR_RACE:
         assert (tmp_path / "laps.png").stat().st_size > 20_000
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/getting-started.md", "docs/columns.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/getting-started.md", "docs/columns.md", "docs/time.md"])
 def test_python_snippets_run_from_top_to_bottom(page: str, domain: str, tmp_path: Path) -> None:
     snippets = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
     assert snippets

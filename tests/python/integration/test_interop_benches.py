@@ -67,6 +67,15 @@ def test_handlers_reads_the_same_bytes_in_three_processes(kafka: str, tmp_path: 
     assert 0 <= found["librdkafka_part"] < 1
 
 
+def test_samples_calls_the_same_handlers_on_both_sides(kafka: str, tmp_path: Path) -> None:
+    found = run("samples.py", kafka, tmp_path)
+    handlers = {"SampleData", "TimestampData", "arrays"}
+    assert found["ratios"].keys() == {f"drop-in, {handler}" for handler in handlers}
+    theirs = {f"confluent-kafka, {handler}" for handler in handlers}
+    assert found["series"].keys() == {*found["ratios"], *theirs, "confluent-kafka"}
+    assert all(series["rounds"][0]["cpu_s"] > 0 for series in found["series"].values())
+
+
 def test_columns_writes_and_reads_the_same_samples_with_both_clients(kafka: str, tmp_path: Path) -> None:
     found = run("columns.py", kafka, tmp_path, "of the ceiling")
     assert found["ratios"].keys() == {"write", "read"}
@@ -112,7 +121,7 @@ def test_codec_decodes_and_encodes_every_shape_beside_protobuf(tmp_path: Path) -
 
 def test_without_a_broker_a_bench_says_how_to_get_one() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "TELEWIRE_TEST_BROKERS"}
-    for program in ("throughput.py", "handlers.py", "columns.py", "latency.py", "memory.py"):
+    for program in ("throughput.py", "handlers.py", "samples.py", "columns.py", "latency.py", "memory.py"):
         done = subprocess.run(
             [sys.executable, str(BENCHES / program)],
             capture_output=True,

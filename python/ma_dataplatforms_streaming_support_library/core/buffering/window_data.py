@@ -255,7 +255,9 @@ class _WindowColumns(ColumnSequence):
     @cached_property
     def arrays(self) -> tuple[tuple[str, ...], NDArray[np.uint64], NDArray[np.float64]]:
         """The p parameters, the n times in ns, and the samples as doubles of shape (n, p), NaN where there is none."""
-        times, values = self._window.wide(self._parameters)
+        # All of them need not be looked up one by one.
+        everything = len(self._parameters) == len(self._window.parameters)
+        times, values = self._window.wide(None if everything else self._parameters)
         return tuple(self._parameters), times.view(np.uint64), values
 
     def __len__(self) -> int:

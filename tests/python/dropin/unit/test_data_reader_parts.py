@@ -2,6 +2,7 @@
 
 import math
 import threading
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ma_dataplatforms_streaming_support_library import (
 )
 from ma_dataplatforms_streaming_support_library.core.interpolation import tap as tap_module
 from ma_dataplatforms_streaming_support_library.core.interpolation.data_points import DataPoints, PointColumn
+from ma_dataplatforms_streaming_support_library.core.interpolation.grid import Grid
 from ma_dataplatforms_streaming_support_library.core.interpolation.subscription import Subscription
 from ma_dataplatforms_streaming_support_library.core.interpolation.tap import SessionEnded, SuppliedUpTo, Tap, Windowed
 
@@ -252,3 +254,13 @@ def test_results_made_in_masses_equal_those_made_one_by_one() -> None:
     assert DefaultResult.of("V", 0, 1, 0, (None,) * 5) == DefaultResult.empty("V", 0, 1)
     with pytest.raises(AttributeError):
         sub.anything = 5  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("frequency", [60.0, 10.0, 0.3, 1e-6, 1e9, 123.456789])
+def test_conformance_13_delivery_intervals_have_no_gap_and_do_not_drift(frequency: float) -> None:
+    grid, exact = Grid(frequency), Fraction(10**15, round(frequency * 10**6))
+    for number in [*range(50), 10**6, 10**6 + 1, 1_700_000_000 * 60]:
+        start, end = grid.start(number), grid.start(number + 1)
+        assert start == math.floor(number * exact)
+        assert (grid.index(start), grid.index(end - 1), grid.index(end)) == (number, number, number + 1)
+    assert [Grid(60.0).start(number) for number in range(4)] == [0, 16_666_666, 33_333_333, 50_000_000]

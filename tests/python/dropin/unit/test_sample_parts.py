@@ -266,6 +266,12 @@ def test_the_slowest_of_all_who_were_given_something_decides() -> None:
     found.leave("c")
     found.handled("a", [("t", 0, 10)])
     assert stored[-1] == ("t", 0, 10)
+    # It holds nothing back any more, whatever it still says.
+    found.handled("c", [("t", 0, 10)])
+    for who in "ab":
+        found.given(who, [Packet(11)])
+        found.handled(who, [("t", 0, 11)])
+    assert stored[-1] == ("t", 0, 11)
 
 
 def test_values_made_in_masses_are_those_of_the_constructors() -> None:
