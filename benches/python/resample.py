@@ -2,13 +2,13 @@
 
 10 million samples of ten parameters at rates from 20 Hz to 1 kHz, four of them irregular, in memory as arrays; to 50 Hz
 with mean, min, max, first and last. Everybody gets each parameter as it likes it best before the clock starts: telewire
-the arrays of a loaded session, polars a sorted frame for each parameter, pandas a series over a time index. Everybody has
-as many threads: one. What comes out is compared, value by value. telewire's result is one wide table on one grid; the
-peers' are left as they come, a table for each parameter without its empty intervals.
+the arrays of a loaded session, polars a sorted frame for each parameter, pandas a series over a time index. Everybody
+has as many threads: one. What comes out is compared, value by value. telewire's result is one wide table on one grid;
+the peers' are left as they come, a table for each parameter without its empty intervals.
 
 - *telewire*: `SessionData.resample`.
-- *telewire, as windows*: the same in pieces of 150 ms, as a session brings them: only ten parameters, so that most of it
-  is the cost of calls.
+- *telewire, as windows*: the same in pieces of 150 ms, as a session brings them: only ten parameters, so that most of
+  it is the cost of calls.
 
 Slower contestants take a part of the samples; rates are samples per second of processor time. See benches/README.md.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
 
 import numpy as np
 
@@ -24,7 +24,7 @@ __all__ = ["Gaps", "Resampler"]
 
 C = TypeVar("C", "_core.GridBlock", "_core.PointBlock")
 B = TypeVar("B")
-Gaps = Literal["nan", "hold", "linear"]
+Gaps: TypeAlias = Literal["nan", "hold", "linear"]
 
 LONGEST_HOLD_S: Final = 3600.0
 LONGEST_LINE_S: Final = 1.0
@@ -259,7 +259,7 @@ class Resampler(Machine["_core.GridBlock", GridBlock]):
         rate_hz: float | None = None,
         *,
         period_ns: int | None = None,
-        aggregates: Aggregate | Sequence[Aggregate] = ("first", "last", "min", "max", "mean"),
+        aggregates: Aggregate | Sequence[str] = ("first", "last", "min", "max", "mean"),
         gaps: Gaps = "nan",
         longest_gap_s: float | None = None,
         delivery_hz: float | None = None,
