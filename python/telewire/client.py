@@ -597,7 +597,7 @@ class Client:
         end_ns: int | None = None,
         streams: Sequence[str] | None = None,
         rate: float,
-        aggregate: Aggregate | Sequence[Aggregate] = "mean",
+        aggregate: Aggregate | Sequence[str] = "mean",
         gaps: Gaps = "nan",
         longest_gap_s: float | None = None,
     ) -> GridBlock: ...
@@ -611,7 +611,7 @@ class Client:
         end_ns: int | None = None,
         streams: Sequence[str] | None = None,
         rate: float | None = None,
-        aggregate: Aggregate | Sequence[Aggregate] = "mean",
+        aggregate: Aggregate | Sequence[str] = "mean",
         gaps: Gaps = "nan",
         longest_gap_s: float | None = None,
     ) -> SessionData | GridBlock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Aggregate", "GridBlock"]
 
-Aggregate = Literal["first", "last", "min", "max", "mean", "count", "linear"]
+Aggregate: TypeAlias = Literal["first", "last", "min", "max", "mean", "count", "linear"]
 
 _SHOWN_ROWS = 8
 _SHOWN_COLUMNS = 8

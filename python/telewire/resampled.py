@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -64,7 +65,7 @@ class Choice:
     """
 
     rates: Mapping[str, float]
-    aggregates: Sequence[Aggregate]
+    aggregates: Sequence[str]
     gaps: Gaps
     longest_gap_s: float | None
     process: Process | None
@@ -73,7 +74,7 @@ class Choice:
     def of(
         cls,
         rates: Mapping[str, float],
-        aggregate: Aggregate | Sequence[Aggregate],
+        aggregate: Aggregate | Sequence[str],
         gaps: Gaps,
         longest_gap_s: float | None,
         process: Process | None,
@@ -83,7 +84,7 @@ class Choice:
         Raises:
             ConfigError: Something cannot be used, or does not go together.
         """
-        aggregates: Any = aggregates_of(aggregate)
+        aggregates = aggregates_of(aggregate)
         gaps_of(gaps, longest_gap_s)
         if process is not None and not callable(process):
             raise ConfigError(f"process must be a function of `telewire.Points`, not {process!r}")
@@ -107,6 +108,7 @@ class _Session:
 
     choice: Choice
     definitions: Definitions
+    last_times: Callable[[], Mapping[str, int]]
     machines: dict[float, Resampler | PointBatcher] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
 
@@ -116,7 +118,10 @@ class _Session:
             self._add(_core.numeric_parameters(window, new))
         for machine in self.machines.values():
             machine.take(window)
-        return chain.from_iterable(self._blocks(machine.advance(window.end_ns)) for machine in self._order())
+        # The windows at a session's end may reach beyond its last sample: there are no intervals.
+        seen = self.last_times().values()
+        frontier_ns = min(window.end_ns, max(seen) + 1) if seen else window.end_ns
+        return chain.from_iterable(self._blocks(machine.advance(frontier_ns)) for machine in self._order())
 
     def finish(self) -> Iterator[GridBlock]:
         return chain.from_iterable(self._blocks(machine.finish()) for machine in self._order())
@@ -183,6 +188,14 @@ class Resampled(Pieces[Any, T]):
         """Samples that came after their window had been handed out; a longer length has fewer."""
         return self._windows.late_samples
 
+    def last_times(self, session_key: str) -> dict[str, int]:
+        """The highest time seen on each stream of a session, in ns; empty for a session that was not met."""
+        return self._windows.last_times(session_key)
+
+    def frontier_ns(self, session_key: str) -> int | None:
+        """Where the next window of a session begins: everything before it was resampled. None before the first."""
+        return self._windows.frontier_ns(session_key)
+
     @property
     def done(self) -> bool:
         """Whether nothing more will come."""
@@ -240,7 +253,8 @@ class Resampled(Pieces[Any, T]):
         key = (item.data_source, item.session_key)
         if isinstance(item, Window):
             if key not in self._sessions:
-                self._sessions[key] = _Session(self._choice, self.definitions(item.session_key))
+                last_times = partial(self._windows.last_times, item.session_key)
+                self._sessions[key] = _Session(self._choice, self.definitions(item.session_key), last_times)
             return self._sessions[key].take(item)
         blocks: Iterator[Any] = iter(())
         if item.kind == "session_completed" and key in self._sessions:

@@ -162,7 +162,7 @@ class SessionData:
         *,
         period_ns: int | None = None,
         parameters: str | Sequence[str] | None = None,
-        aggregate: Aggregate | Sequence[Aggregate] = "mean",
+        aggregate: Aggregate | Sequence[str] = "mean",
         gaps: Gaps = "nan",
         longest_gap_s: float | None = None,
     ) -> GridBlock:

@@ -30,3 +30,11 @@ class Resampled(Pieces[BlockingResampled[T], T]):
     def late_samples(self) -> int:
         """Samples that came after their window had been handed out; a longer length has fewer."""
         return 0 if self._blocking is None else self._blocking.late_samples
+
+    def last_times(self, session_key: str) -> dict[str, int]:
+        """The highest time seen on each stream of a session, in ns; empty for a session that was not met."""
+        return {} if self._blocking is None else self._blocking.last_times(session_key)
+
+    def frontier_ns(self, session_key: str) -> int | None:
+        """Where the next window of a session begins: everything before it was resampled. None before the first."""
+        return None if self._blocking is None else self._blocking.frontier_ns(session_key)

@@ -20,11 +20,12 @@ from model.grids import Grid, grid_of_rate
 from model.merging import Sample
 from model.resampling import HOUR_NS, Delivery, Point, Resampler, Result, eligible, line_at
 from telewire import GridBlock, PointBatcher
+from telewire.grid_block import Aggregate
 
 MS = 10**6
 START_NS = 1_763_000_000_123_456_789
 CONFORMANCE = Path(__file__).parents[2] / "conformance"
-AGGREGATES = ("first", "last", "min", "max", "mean")
+AGGREGATES: tuple[Aggregate, ...] = ("first", "last", "min", "max", "mean")
 # Hz; the odd ones have intervals that are no whole number of nanoseconds.
 RATES = (1e-6, 0.3, 1.0, 7.0, 25.0, 29.97, 50.0, 59.94, 60.0, 100 / 3, 997.0)
 DOUBLES = (0.0, -0.0, 1.0, -2.5, 1e300, math.nan, math.inf, -math.inf)
@@ -168,6 +169,17 @@ def test_deliveries_are_those_of_the_model(rng: random.Random, rate_hz: float, d
     assert deliveries_in(native.finish(partial=partial)) == deliveries_of(model.finish(partial=partial))
 
 
+def test_a_value_is_held_for_exactly_its_longest_time() -> None:
+    native = telewire.Resampler(["V"], 1.0, aggregates=AGGREGATES, gaps="hold", longest_gap_s=2.0)
+    model = Resampler(["V"], grid_of_rate(1.0), longest_hold_ns=2 * 10**9)
+    # Interval 3 begins exactly two seconds after the first sample; interval 4 is there and does not hold.
+    for shift in (0, 60 * 10**9):
+        feed(native, model, {"V": [Sample("V", 10**9 + shift, 5.0)]})
+    rows = [row for block in native.finish() for row in rows_in(block)]
+    assert rows == rows_of(result for sent in model.finish() for result in sent.results)
+    assert [row[0] // 10**9 for row in rows if row[-1]] == [2, 3]
+
+
 @random_columns
 @given(rng=st.randoms(use_true_random=False), period_ns=st.sampled_from([1, 3, 1000, 10**6, 333 * MS, 10**13]))
 def test_intervals_of_a_period_are_those_of_the_model(rng: random.Random, period_ns: int) -> None:
@@ -240,7 +252,7 @@ def test_lines_are_those_of_the_model(rng: random.Random, rate_hz: float) -> Non
     blocks: list[GridBlock] = []
     expected: list[Result] = []
     for frontier_ns, samples in steps:
-        finite = {name: [each for each in own if not math.isinf(each.value)] for name, own in samples.items()}
+        finite = {name: [each for each in own if not math.isinf(float(each.value))] for name, own in samples.items()}
         feed(native, model, finite)
         if frontier_ns is not None:
             blocks += list(native.advance(frontier_ns))
@@ -265,7 +277,7 @@ def model_points(steps: Sequence[Step]) -> list[Sample]:
         sample
         for _, samples in steps
         for sample in samples.get("V", [])
-        if eligible(sample) and not math.isinf(sample.value) and not math.isnan(float(sample.value))
+        if eligible(sample) and not math.isinf(float(sample.value)) and not math.isnan(float(sample.value))
     ]
 
 
