@@ -68,7 +68,7 @@ def test_handlers_reads_the_same_bytes_in_three_processes(kafka: str, tmp_path: 
 
 
 def test_samples_calls_the_same_handlers_on_both_sides(kafka: str, tmp_path: Path) -> None:
-    found = run("samples.py", kafka, tmp_path)
+    found = run("samples.py", kafka, tmp_path, "of the plain loop")
     handlers = {"SampleData", "TimestampData", "arrays"}
     assert found["ratios"].keys() == {f"drop-in, {handler}" for handler in handlers}
     theirs = {f"confluent-kafka, {handler}" for handler in handlers}
