@@ -37,8 +37,8 @@ class Rows(IHandler[ITimestampData]):
             return
         for column in obj.time_columns:
             row = {value.identifier: value.cast(float) for value in column.sample_values}
-            markers = [value.cast(MarkerData) for value in column.sample_values if value.value_type is MarkerData]
-            for marker in markers:
+            markers = [value.cast(MarkerData) for value in column.sample_values]
+            for marker in filter(None, markers):
                 row.pop("Marker")
                 print(f"marker {column.timestamp} {marker.label} {marker.value}", flush=True)
             if row:

@@ -53,7 +53,7 @@ def main() -> None:
     reader.initialise()
     reader.start()
 
-    buffered = library.get_sample_reader_api().create_service(BufferingConfiguration(None, 3000, 5)).data
+    buffered = library.get_sample_reader_api().create_service(BufferingConfiguration(None, 3000, 5)).unwrap()
     buffered.set_reader_service(reader)
     buffered.initialise()
     buffered.start()
