@@ -65,7 +65,7 @@ docs: $(BIN)/ready ## Build the documentation into site/; a broken link is an er
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: build peers bench-codec bench-pipeline ## Figures: the codec, merging, telewire beside confluent-kafka, the embedded broker beside Apache Kafka
-	@for program in throughput columns handlers samples latency memory; do \
+	@for program in throughput columns handlers samples latency memory resample; do \
 	  $(WITH_KAFKA) $(abspath $(BIN)/python) benches/python/$$program.py --json $(BENCHED)/$$program.json || exit 1; \
 	done
 	@$(WITH_KAFKA) $(abspath $(PEERS)/bin/python) benches/python/columns.py --rounds 5 --json $(BENCHED)/columns-peers.json
