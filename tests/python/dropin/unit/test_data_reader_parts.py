@@ -90,6 +90,8 @@ def test_only_the_default_processor_itself_is_replaced_by_the_native_one() -> No
 class Window:
     """Something of a size."""
 
+    data_source, session_key, end_ns = "Car", "key", 100
+
     def __init__(self, samples: int) -> None:
         self.samples = samples
 
@@ -103,7 +105,13 @@ class Tapped:
     def __init__(self, *, patience_s: float = DEADLINE_S, taking: bool = True) -> None:
         self.passed_over = 0
         self.upstream_stopping = False
-        self.tap = Tap(patience_s, self._on_passed_over, lambda: self.upstream_stopping)
+        self.last_ns: list[int] = []
+        self.tap = Tap(
+            patience_s,
+            self._on_passed_over,
+            lambda: self.upstream_stopping,
+            lambda _source, _key: [("", last) for last in self.last_ns],
+        )
         if taking:
             self.tap.take_part()
 
@@ -139,6 +147,16 @@ def test_frontiers_without_anything_between_are_one(monkeypatch: pytest.MonkeyPa
         SuppliedUpTo("Car", "key", 12),
         SessionEnded(INFO),
     ]
+
+
+@pytest.mark.parametrize(("last_ns", "frontier_ns"), [([], 100), ([500, 70], 100), ([70, 60], 71)])
+def test_a_frontier_does_not_go_beyond_the_last_sample_of_a_session(last_ns: list[int], frontier_ns: int) -> None:
+    tapped = Tapped()
+    tapped.last_ns = last_ns
+    tapped.give(1).join(DEADLINE_S)
+    tapped.tap.on_session_completed(INFO, 100)
+    window, supplied, _ = tapped.take()
+    assert (window.frontier_ns, supplied.frontier_ns) == (frontier_ns, frontier_ns)
 
 
 def test_a_full_queue_makes_wait_until_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
