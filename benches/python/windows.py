@@ -245,7 +245,12 @@ def main() -> int:
             "rounds": options.rounds,
             "machine": facts,
             "series": {
-                each.name: {"samples_per_cpu_s": each.rates, "wall_s": each.wall_s, "part": each.part}
+                each.name: {
+                    "samples_per_cpu_s": asdict(Spread.of(each.rates)),
+                    "rounds": each.rates,
+                    "wall_s": each.wall_s,
+                    "part": each.part,
+                }
                 for each in contestants
             },
             "ratios": {name: {"speed": asdict(spread)} for name, spread in ratios.items()},

@@ -101,6 +101,30 @@ def test_memory_looks_at_every_reader(kafka: str, tmp_path: Path) -> None:
         assert 0 < each["least"] <= each["median"] <= each["most"]
 
 
+def test_live_has_each_kind_of_thread_and_is_no_later_than_allowed(kafka: str, tmp_path: Path) -> None:
+    found = run("live.py", kafka, tmp_path, "latency by event time")
+    assert {"pipeline", "telewire", "librdkafka", "all"} <= found["threads"].keys()
+    # Event time does not depend on how busy this machine is.
+    assert 0 < found["latency"]["part_of_allowed"] <= 1
+    assert found["intervals"] > 0
+
+
+def test_windows_gives_out_what_its_peers_do(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    done = subprocess.run(
+        [sys.executable, str(BENCHES / "windows.py"), "--rounds", "1", "--quick", "--json", str(figures)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(figures.read_text())
+    assert_bounds_lead_to_figures("windows", found)
+    assert found["machine"]["threads"] == 1
+    assert found["ratios"].keys() == found["series"].keys() - {"telewire"}
+
+
 def test_codec_decodes_and_encodes_every_shape_beside_protobuf(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     done = subprocess.run(
