@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kafka build lint docs bench bench-codec bench-pipeline bench-live bench-check fuzz clean requirements test-rust test-peers test-python race preflight peers
+.PHONY: help demo test kafka build lint docs bench bench-codec bench-pipeline bench-live bench-windows bench-check fuzz clean requirements test-rust test-peers test-python race preflight peers
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,8 +64,8 @@ lint: $(BIN)/ready ## Formats, lints, types, floors, licences
 docs: $(BIN)/ready ## Build the documentation into site/; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: build peers bench-codec bench-pipeline ## Figures: the codec, merging, telewire beside confluent-kafka, the embedded broker beside Apache Kafka
-	@for program in throughput columns handlers latency memory; do \
+bench: build peers bench-codec bench-pipeline bench-windows ## Figures: the codec, merging, windows, telewire beside confluent-kafka, the embedded broker beside Apache Kafka
+	@for program in throughput columns handlers samples latency memory resample; do \
 	  $(WITH_KAFKA) $(abspath $(BIN)/python) benches/python/$$program.py --json $(BENCHED)/$$program.json || exit 1; \
 	done
 	@$(WITH_KAFKA) $(abspath $(PEERS)/bin/python) benches/python/columns.py --rounds 5 --json $(BENCHED)/columns-peers.json
@@ -86,6 +86,12 @@ bench-live: build ## Memory of a live session's reader and writer, LIVE_SECONDS 
 
 bench-check: $(if $(FIGURES),,bench) ## Run the benches and hold them against benches/bounds.toml (FIGURES=dist/bench: the last run)
 	@$(BIN)/python benches/python/check.py $(or $(FIGURES),$(BENCHED))
+
+bench-windows: build ## Figures of windows and grids from Python: beside polars and pandas, and a whole car live
+	@mkdir -p $(BENCHED)
+	@$(BIN)/python benches/python/windows.py --json $(BENCHED)/windows.json
+	@$(BIN)/python benches/python/resample.py --json $(BENCHED)/resample.json
+	@$(WITH_KAFKA) $(abspath $(BIN)/python) benches/python/live.py --json $(BENCHED)/live.json
 
 bench-pipeline: ## Figures of merging packets into slides: no Kafka, no Python
 	cargo bench --locked --no-default-features --bench merge

@@ -37,6 +37,8 @@ from ma_dataplatforms_streaming_support_library.core.base.support_library_bootst
 )
 
 BROKER = sys.argv[1] if len(sys.argv) > 1 else "embedded://"
+# Written by one package and read by the other: both are told the same.
+DOMAIN = "Examples"
 
 
 class Rows(IHandler[ITimestampData]):
@@ -77,10 +79,10 @@ class Dash(IBatchResultHandler):
                 self.fastest = max(self.fastest, each.max)
 
 
-with telewire.connect(BROKER) as client:
+with telewire.connect(BROKER, domain=DOMAIN, layout="domain") as client:
     session_key = write_laps(client)
 
-configuration = StreamingApiConfiguration(BROKER, StreamCreationStrategy.TOPIC_BASE, [], 10)
+configuration = StreamingApiConfiguration(BROKER, StreamCreationStrategy.TOPIC_BASE, [], 10, domain=DOMAIN)
 library = SupportLibraryBootstrapper.bootstrap(configuration, Logger()).create()
 library.initialise()
 library.start()

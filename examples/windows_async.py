@@ -1,6 +1,6 @@
 """The same as a loop of asyncio: two sessions at once, each in windows, with the events between them.
 
-    python examples/windows_async.py localhost:9092
+python examples/windows_async.py localhost:9092
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
 
 mpl.use("svg")
 from matplotlib import pyplot as plt  # after the choice of how to draw
@@ -25,7 +27,7 @@ START_NS: Final = 1_763_000_000_000_000_000
 # Legible on white and on black: nothing is drawn in either.
 INK, FAINT = "#808080", "#80808055"
 BLUE, ORANGE, GREEN, RED = "#3b8bd1", "#e08a1e", "#35a36b", "#d6455d"
-STYLE: Final = {
+STYLE: Final[Any] = {
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.spines.right": False,
@@ -47,9 +49,9 @@ STYLE: Final = {
 }
 
 
-def seconds(time_ns: Any) -> Any:
+def seconds(time_ns: ArrayLike) -> NDArray[np.float64]:
     """Seconds since the pictures' beginning."""
-    return (np.asarray(time_ns) - START_NS) / 1e9
+    return np.asarray((np.asarray(time_ns) - START_NS) / 1e9)
 
 
 # ------------------------------------------------------------------------------------- packets become windows
@@ -92,7 +94,9 @@ def steps(client: telewire.Client) -> list[Step]:
         with client.read(session.key) as reader:
             for stream, times_ms in packets_of_two_streams():
                 times_ns = [START_NS + time * MS for time in times_ms]
-                session.stream(stream).write_rows(names[stream], timestamps_ns=times_ns, values=np.arange(len(times_ns)))
+                session.stream(stream).write_rows(
+                    names[stream], timestamps_ns=times_ns, values=np.arange(len(times_ns))
+                )
                 session.flush()
                 found.append(step(merger, reader, stream, times_ns))
             session.end()
@@ -128,7 +132,7 @@ def draw_windows(client: telewire.Client, folder: Path) -> None:
     for row, each in enumerate(found):
         before = frontier[row - 1] if row else None
         if each.times_ns:
-            left = seconds(frontier[row]) if frontier[row] is not None else min(seconds(found[0].times_ns))
+            left = float(seconds(found[0].times_ns[0] if each.frontier_ns is None else each.frontier_ns))
             axes.barh(row, seconds(each.clock_ns) - left, left=left, height=0.86, color=GREEN, alpha=0.13, lw=0)
             late = [before is not None and time < before for time in each.times_ns]
             colour = colours[each.stream]
@@ -138,18 +142,38 @@ def draw_windows(client: telewire.Client, folder: Path) -> None:
             axes.plot(seconds(gone), [row] * len(gone), "x", color=RED, ms=8, mew=2)
         for window in each.windows:
             start, end = seconds(window.start_ns), seconds(window.end_ns)
-            axes.barh(row + 0.5, end - start - 0.012, left=start + 0.006, height=0.2, color=GREEN, lw=0)
-            axes.text((start + end) / 2, row + 0.5, str(len(window)), ha="center", va="center", fontsize=8, color="white")
+            axes.barh(row + 0.5, end - start - 0.012, left=start + 0.006, height=0.3, color=GREEN, lw=0)
+            centre = float(start + end) / 2
+            axes.text(centre, row + 0.52, str(len(window)), ha="center", va="center", fontsize=9, color="white")
+    # Where the picture has room for words.
+    last = len(found) - 2
+    for time_ns, word in ((found[last].frontier_ns or 0, "frontier"), (found[last].clock_ns, "clock")):
+        axes.annotate(
+            word,
+            (float(seconds(time_ns)), last + 0.43),
+            xytext=(float(seconds(time_ns)), last + 1.05),
+            ha="center",
+            fontsize=9,
+            arrowprops={"arrowstyle": "-", "color": INK, "lw": 0.8},
+        )
     axes.set_yticks(
-        range(len(found)), [f"{number}  {each.stream}" if each.stream else "end" for number, each in enumerate(found, 1)]
+        range(len(found)),
+        [f"{number}  {each.stream}" if each.stream else "end" for number, each in enumerate(found, 1)],
     )
-    axes.set(xlim=(-0.12, 2.12), ylim=(len(found) - 0.1, -0.7), xlabel="time of the samples [s]", ylabel="packets, as they arrive")
+    axes.set(
+        xlim=(-0.12, 2.12),
+        ylim=(len(found) - 0.1, -0.7),
+        xlabel="time of the samples [s]",
+        ylabel="packets, as they arrive",
+    )
     axes.plot([], [], "o", color=BLUE, label="sample of Chassis")
     axes.plot([], [], "o", color=ORANGE, label="of PowerUnit")
     axes.plot([], [], "x", color=RED, mew=2, label="late")
     axes.barh([0], [0], color=GREEN, alpha=0.25, label="waits in the buffer")
     axes.barh([0], [0], color=GREEN, label="window handed out, its samples")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.45, 1.12), ncols=5, fontsize=9, columnspacing=1.2, handletextpad=0.4)
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.45, 1.12), ncols=5, fontsize=9, columnspacing=1.2, handletextpad=0.4
+    )
     save(figure, folder / "time-windows.svg")
 
 
@@ -174,15 +198,15 @@ def draw_lengths(client: telewire.Client, folder: Path) -> None:
             for window in merger.push([item]):
                 if isinstance(window, telewire.Window) and isinstance(item, telewire.Packet):
                     clock_ns = max(merger.last_times(window.data_source, window.session_key).values())
-                    waits += [
-                        (clock_ns - time) / MS for name in window for time in window[name].timestamps_ns.tolist()
-                    ]
+                    waits += [(clock_ns - time) / MS for name in window for time in window[name].timestamps_ns.tolist()]
         counts = merger.counts()
         late.append(100 * counts.late / counts.received)
         latencies.append(np.median(waits))
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.6, 2.9), layout="constrained")
     places = np.arange(len(lengths_ms))
     left.bar(places, late, color=RED, width=0.6)
+    left.set_ylim(0, 1.12 * max(late))
+    right.set_ylim(0, 1.12 * max(latencies))
     left.bar_label(left.containers[0], fmt="%.1f", color=INK, fontsize=9, padding=2)
     left.set(title="late samples [%]", xlabel="length of the window [ms]")
     right.bar(places, latencies, color=GREEN, width=0.6)
@@ -216,7 +240,7 @@ def in_this_order(client: telewire.Client, written: list[tuple[float, str, int]]
     return [*first, *(next(queues[stream]) for _, stream, _ in written), *last]
 
 
-# ------------------------------------------------------------------------------------------------ keeping streams together
+# ---------------------------------------------------------------------------------------- keeping streams together
 
 
 def draw_alignment(client: telewire.Client, folder: Path) -> None:
@@ -233,12 +257,16 @@ def draw_alignment(client: telewire.Client, folder: Path) -> None:
     for axes, aligned in zip(panels, (False, True), strict=True):
         with client.read(session.key) as reader:
             reader.align(aligned)
-            packets = [packet for packet in reader if packet.type == "PeriodicData"]
+            packets = [(packet, packet.samples()) for packet in reader if packet.type == "PeriodicData"]
         assert len(packets) == 180
         for stream, colour in streams.items():
-            own = [(place, packet) for place, packet in enumerate(packets) if packet.stream == stream]
-            times = [packet.samples().timestamps_ns[0] for _, packet in own]
-            axes.plot([place for place, _ in own], seconds(times), ".", color=colour, ms=4, label=stream)
+            own = [
+                (place, samples.timestamps_ns[0])
+                for place, (packet, samples) in enumerate(packets)
+                if packet.stream == stream and samples is not None
+            ]
+            places, times = zip(*own, strict=True)
+            axes.plot(places, seconds(times), ".", color=colour, ms=4, label=stream)
         axes.set(title="aligned" if aligned else "as Kafka hands them out", xlabel="packets, as they come")
     panels[0].set(ylabel="time of the samples [s]")
     panels[0].legend(fontsize=9)
@@ -260,7 +288,7 @@ def draw_grid(client: telewire.Client, folder: Path) -> None:
     data = client.load(session.key)
     raw = data["vCar:Chassis"]
     figure, panels = plt.subplots(2, 2, figsize=(8.6, 5.0), layout="constrained", sharex=True, sharey=True)
-    titles = {
+    titles: dict[str, dict[str, Any]] = {
         "mean, min to max; gaps are NaN": {"aggregate": ["mean", "min", "max"]},
         'last, gaps="hold"': {"aggregate": "last", "gaps": "hold"},
         'aggregate="linear", gap of 0.1 s at most': {"aggregate": "linear", "longest_gap_s": 0.1},
@@ -268,7 +296,7 @@ def draw_grid(client: telewire.Client, folder: Path) -> None:
     }
     for axes, (title, options) in zip(panels.flat, titles.items(), strict=True):
         block = data.resample(10.0, **options)
-        axes.plot(seconds(raw.timestamps_ns), raw.values, ".", color=FAINT, ms=4)
+        axes.plot(seconds(raw.timestamps_ns), raw.values, ".", color=INK, alpha=0.6, ms=4)
         for tick in np.arange(0, 2.01, 0.1):
             axes.axvline(tick, color=FAINT, lw=0.4, zorder=0)
         starts, ends = seconds(block.timestamps_ns), seconds(block.interval_ends_ns)
@@ -276,13 +304,13 @@ def draw_grid(client: telewire.Client, folder: Path) -> None:
         if options["aggregate"] == "linear":
             axes.plot(starts, shown, "o", color=BLUE, ms=4)
         else:
-            held = block.held[:, 0]
+            held = block.filled[:, 0]
             axes.hlines(shown[~held], starts[~held], ends[~held], color=BLUE, lw=2)
             axes.hlines(shown[held], starts[held], ends[held], color=RED, lw=2)
         if isinstance(options["aggregate"], list):
             least, most = block.aggregate("min")[:, 0], block.aggregate("max")[:, 0]
             axes.bar(starts, most - least, bottom=least, width=ends - starts, align="edge", color=BLUE, alpha=0.2)
-        axes.set(title=title)
+        axes.set(title=title, ylim=(110, 285))
     for axes in panels[1]:
         axes.set(xlabel="time [s]")
     for axes in panels[:, 0]:
@@ -290,7 +318,7 @@ def draw_grid(client: telewire.Client, folder: Path) -> None:
     save(figure, folder / "time-grid.svg")
 
 
-def save(figure: Any, file: Path) -> None:
+def save(figure: Figure, file: Path) -> None:
     """Write a picture, the same bytes for the same picture."""
     figure.savefig(file, metadata={"Date": None, "Creator": None})
     plt.close(figure)
@@ -300,6 +328,7 @@ def save(figure: Any, file: Path) -> None:
 
 
 def main() -> None:
+    """Draw all pictures into a folder."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/images")
     folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(STYLE), telewire.Broker() as broker, telewire.connect(broker.address) as client:

@@ -18,6 +18,7 @@ mod logs;
 mod packet;
 mod packet_writer;
 mod reader;
+mod resample;
 mod samples;
 mod session_writer;
 mod watch;
@@ -50,6 +51,8 @@ mod core_module {
     use super::packet_writer::PacketWriter;
     #[pymodule_export]
     use super::reader::{Event, Reader};
+    #[pymodule_export]
+    use super::resample::{GridBlock, PointBatcher, PointBlock, Resampler, numeric_parameters, resample};
     #[pymodule_export]
     use super::session_writer::{SessionWriter, StreamWriter};
     #[pymodule_export]

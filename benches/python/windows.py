@@ -1,7 +1,7 @@
 """Packets into windows on one core: the merger beside polars' group_by_dynamic and pandas' resample. No Kafka.
 
 1,000 parameters at 100 Hz in ten streams, packets of 0.1 s, all in memory before the clock starts. telewire takes the
-packets as a reader gives them: it decodes, puts samples in order, and gives out windows of 150 ms of its 3 s buffer. The
+packets as a reader gives them: it decodes, puts samples in order, and gives out windows of 150 ms of a 3 s buffer. The
 peers take the decoded samples as arrays and group them into the same slides and parameters, on as many threads: one.
 
 - *polars*: the samples in the order in which they arrived, one row each; sort, then `group_by_dynamic`, to lists.
@@ -245,7 +245,12 @@ def main() -> int:
             "rounds": options.rounds,
             "machine": facts,
             "series": {
-                each.name: {"samples_per_cpu_s": each.rates, "wall_s": each.wall_s, "part": each.part}
+                each.name: {
+                    "samples_per_cpu_s": asdict(Spread.of(each.rates)),
+                    "rounds": each.rates,
+                    "wall_s": each.wall_s,
+                    "part": each.part,
+                }
                 for each in contestants
             },
             "ratios": {name: {"speed": asdict(spread)} for name, spread in ratios.items()},

@@ -31,7 +31,7 @@ impl Worth {
     pub fn statuses(self, count: usize, random: &mut Random) -> Option<Vec<u8>> {
         let mut one = || match self {
             Self::Valid => 1,
-            Self::Mixed if random.next() % 20 == 0 => 2 + (random.next() % 2) as u8,
+            Self::Mixed if random.next().is_multiple_of(20) => 2 + (random.next() % 2) as u8,
             Self::Mixed => 1,
             Self::Own => (random.next() % 4) as u8,
             Self::Absent => 0,
@@ -54,7 +54,7 @@ impl Values {
         match kind {
             Kind::Doubles(zeros) => Self::Doubles((0..count).map(|_| random.value(zeros)).collect()),
             Kind::Integers => Self::Integers((0..count).map(|_| (random.next() % 20_000) as i32 - 10_000).collect()),
-            Kind::Booleans => Self::Booleans((0..count).map(|_| random.next() % 2 == 0).collect()),
+            Kind::Booleans => Self::Booleans((0..count).map(|_| random.next().is_multiple_of(2)).collect()),
             Kind::Texts => Self::Texts((0..count).map(|_| texts[(random.next() % 4) as usize]).collect()),
         }
     }

@@ -37,11 +37,15 @@ from telewire.errors import (
     TimeoutError,  # noqa: A004 - also a builtins.TimeoutError
 )
 from telewire.formats import DataFormat, FormatChange, FormatWatch
+from telewire.grid_block import Aggregate, GridBlock
 from telewire.merger import Merger
 from telewire.metadata import Definitions
 from telewire.packet import Packet, Samples
 from telewire.packet_writer import Flushed, Outcome, PacketWriter, WriteCounts
+from telewire.points import Point, PointBatcher, PointBlock, Points
 from telewire.reader import ReadCounts, Reader, ReaderEvent
+from telewire.resampled import Resampled
+from telewire.resampling import Gaps, Resampler
 from telewire.session import Session, Stream
 from telewire.session_data import ParameterData, SessionData
 from telewire.session_info import SessionChange, SessionInfo, SessionWatch
@@ -55,6 +59,7 @@ if TYPE_CHECKING:
 __version__: str = _version()
 
 __all__ = [
+    "Aggregate",
     "Block",
     "BlockCounts",
     "Blocks",
@@ -71,6 +76,8 @@ __all__ = [
     "FormatChange",
     "FormatError",
     "FormatWatch",
+    "Gaps",
+    "GridBlock",
     "Group",
     "KafkaError",
     "Layout",
@@ -82,9 +89,15 @@ __all__ = [
     "PacketWriter",
     "Parameter",
     "ParameterData",
+    "Point",
+    "PointBatcher",
+    "PointBlock",
+    "Points",
     "ReadCounts",
     "Reader",
     "ReaderEvent",
+    "Resampled",
+    "Resampler",
     "Samples",
     "Security",
     "Session",

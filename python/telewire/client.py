@@ -10,17 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
 
 from telewire import _core, columns, lifetime, logs
 from telewire.config import Config
 from telewire.durations import Length, nanoseconds, slide_ns, whole_ns
 from telewire.errors import ConfigError
 from telewire.formats import DataFormat, FormatWatch
+from telewire.grid_block import Aggregate, GridBlock
 from telewire.merger import Merger
 from telewire.metadata import Definitions
 from telewire.packet_writer import Flushed, PacketWriter, flushed_of
 from telewire.reader import OnUndecodable, Reader
+from telewire.resampling import Gaps, aggregates_of, gaps_of, grid_of
 from telewire.session import Session, texts
 from telewire.session_data import SessionData, collect
 from telewire.session_info import SessionInfo, SessionWatch, to_ns
@@ -431,6 +433,7 @@ class Client:
             group_id: Share the partitions with the other readers of this group and resume where it left off; for
                 ``live`` only.
             buffer_bytes: Bytes that may wait in memory, 0 for no limit; when they are full, reading from Kafka pauses.
+                A quarter of them is librdkafka's, but at least 1 MiB.
             buffer_packets: The same in packets, 0 for no limit.
             on_undecodable: What to do with a record that is no packet. It never stops the reader. ``skip`` (default)
                 counts it (`Reader.counts`) and warns once per stream, ``keep`` delivers it with an empty `type`, its
@@ -573,6 +576,7 @@ class Client:
         )
         return Merger(core, self._definitions_of)
 
+    @overload
     def load(
         self,
         session_key: str,
@@ -581,7 +585,36 @@ class Client:
         start_ns: int | None = None,
         end_ns: int | None = None,
         streams: Sequence[str] | None = None,
-    ) -> SessionData:
+    ) -> SessionData: ...
+
+    @overload
+    def load(
+        self,
+        session_key: str,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        streams: Sequence[str] | None = None,
+        rate: float,
+        aggregate: Aggregate | Sequence[str] = "mean",
+        gaps: Gaps = "nan",
+        longest_gap_s: float | None = None,
+    ) -> GridBlock: ...
+
+    def load(
+        self,
+        session_key: str,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        streams: Sequence[str] | None = None,
+        rate: float | None = None,
+        aggregate: Aggregate | Sequence[str] = "mean",
+        gaps: Gaps = "nan",
+        longest_gap_s: float | None = None,
+    ) -> SessionData | GridBlock:
         """Read a session's samples into memory. Of a live session, what is there now.
 
         Args:
@@ -590,9 +623,15 @@ class Client:
             start_ns: Only samples taken at or after this time, in ns since the Unix epoch.
             end_ns: Only samples taken before this time.
             streams: Only these named streams and the main one; None for all.
+            rate: Bring all parameters that are numbers to one grid of so many intervals a second, as
+                `SessionData.resample` does.
+            aggregate: With a rate, what to make of the samples of an interval: ``"mean"``, ``["min", "max"]``, or
+                ``"linear"`` for the value at its beginning on the line between samples; see `telewire.Resampler`.
+            gaps: With a rate, what intervals without samples show: ``nan``, ``hold`` or ``linear``.
+            longest_gap_s: The longest gap to fill: by default 3600 s for values that are held, 1 s for lines.
 
         Returns:
-            Each parameter with its own times, values and statuses, ascending in time.
+            Each parameter with its own times, values and statuses, ascending in time; with a rate, one wide table.
 
         Raises:
             SessionError: Nobody has written the session.
@@ -600,10 +639,21 @@ class Client:
         """
         if start_ns is not None and end_ns is not None and end_ns < start_ns:
             raise ConfigError(f"end_ns {end_ns} is before start_ns {start_ns}")
+        if rate is None:
+            if aggregate != "mean" or gaps != "nan" or longest_gap_s is not None:
+                raise ConfigError("aggregate, gaps and longest_gap_s are for a rate; write rate=100.0")
+        else:
+            # Before anything is read.
+            grid_of(rate, what="rate")
+            aggregates_of(aggregate)
+            gaps_of(gaps, longest_gap_s)
         session = self.session(session_key)
         with self.read(session_key, streams=streams, end="now").blocks(parameters) as blocks:
             definitions = blocks.definitions(session_key)
-            return collect(blocks, definitions, session, start_ns=start_ns, end_ns=end_ns)
+            data = collect(blocks, definitions, session, start_ns=start_ns, end_ns=end_ns)
+        if rate is None:
+            return data
+        return data.resample(rate, aggregate=aggregate, gaps=gaps, longest_gap_s=longest_gap_s)
 
     # Life
 

@@ -12,8 +12,11 @@ from telewire.block import Block
 from telewire.blocks import Blocks
 from telewire.durations import Length, nanoseconds, slide_ns
 from telewire.errors import ConfigError, DecodeError
+from telewire.grid_block import Aggregate, GridBlock
 from telewire.metadata import Definitions
 from telewire.pieces import Pieces
+from telewire.resampled import Choice, Process, Rates, Resampled, rates_of
+from telewire.resampling import Gaps
 from telewire.session_info import SessionInfo
 from telewire.window import OtherKind, Window, other_kinds
 from telewire.windows import Windows
@@ -388,6 +391,78 @@ class Reader:
         windows = Windows[Any](self, core, events=events, event_of=event_of, definitions_of=self._definitions_of)
         self._pieces = windows
         return windows
+
+    @overload
+    def resample(
+        self,
+        rates: Rates,
+        *,
+        parameters: str | Sequence[str] | None = None,
+        aggregate: Aggregate | Sequence[str] = "mean",
+        gaps: Gaps = "nan",
+        longest_gap_s: float | None = None,
+        process: Process | None = None,
+        length: Length = "3s",
+        slide: float = 0.05,
+        events: Literal[False] = False,
+    ) -> Resampled[GridBlock]: ...
+
+    @overload
+    def resample(
+        self,
+        rates: Rates,
+        *,
+        parameters: str | Sequence[str] | None = None,
+        aggregate: Aggregate | Sequence[str] = "mean",
+        gaps: Gaps = "nan",
+        longest_gap_s: float | None = None,
+        process: Process | None = None,
+        length: Length = "3s",
+        slide: float = 0.05,
+        events: bool,
+    ) -> Resampled[GridBlock | ReaderEvent]: ...
+
+    def resample(
+        self,
+        rates: Rates,
+        *,
+        parameters: str | Sequence[str] | None = None,
+        aggregate: Aggregate | Sequence[str] = "mean",
+        gaps: Gaps = "nan",
+        longest_gap_s: float | None = None,
+        process: Process | None = None,
+        length: Length = "3s",
+        slide: float = 0.05,
+        events: bool = False,
+    ) -> Resampled[Any]:
+        """Read the samples of each session on grids: a value of each parameter for each interval of time.
+
+        Args:
+            rates: Intervals a second for all parameters, or for each by its identifier or pattern:
+                ``{"vCar:Chassis": 25.0, "*:Engine": 100.0}``. The first that fits counts, identifiers before patterns.
+            parameters: With one rate, identifiers and patterns of the parameters; None for all. Parameters join the
+                blocks when their first sample comes; those that are text never do.
+            aggregate: What to make of the samples of an interval, one or several; see `telewire.Resampler`.
+            gaps: What intervals without samples show: ``nan``, ``hold`` or ``linear``; see `telewire.Resampler`.
+            longest_gap_s: The longest gap to fill: by default 3600 s for values that are held, 1 s for lines.
+            process: Instead of an aggregate, a function that makes the values: it is called for each parameter and
+                block with the samples as `telewire.Points`, in order of time, and gives n numbers.
+            length: How long samples are waited for, in their own time; see `windows`.
+            slide: How often blocks come, as a part of the length; see `windows`.
+            events: Also give what happens to sessions and streams as `telewire.ReaderEvent`; a session's last blocks
+                come before its ``session_completed``.
+
+        Returns:
+            An iterator of blocks, each of one session and one rate, or of blocks and events. It ends where the reader
+            ends.
+
+        Raises:
+            ConfigError: Something that cannot be used, or packets that were fetched and not taken.
+        """
+        chosen = rates_of(rates, parameters)
+        choice = Choice.of(chosen, aggregate, gaps, longest_gap_s, process)
+        windows = self.windows(list(chosen), length=length, slide=slide, events=True)
+        return Resampled[Any](self, windows, choice=choice, events=events)
 
     def store_position(self, topic: str, partition: int, offset: int) -> None:
         """With a group id: the record at this offset and all before it in its partition were handled."""

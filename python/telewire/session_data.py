@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +10,11 @@ import numpy as np
 
 from telewire import _core, tables
 from telewire.block import not_among
-from telewire.columns import Status
+from telewire.columns import Status, names
+from telewire.errors import ConfigError
+from telewire.grid_block import Aggregate, GridBlock
 from telewire.metadata import Definitions, labels_of
+from telewire.resampling import Gaps, aggregates_of, gaps_of, grid_of, samples_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,6 +155,52 @@ class SessionData:
     def units(self) -> Mapping[str, str]:
         """Unit of each parameter, ``""`` where the configuration names none."""
         return {name: data.units for name, data in self.items()}
+
+    def resample(
+        self,
+        rate_hz: float | None = None,
+        *,
+        period_ns: int | None = None,
+        parameters: str | Sequence[str] | None = None,
+        aggregate: Aggregate | Sequence[str] = "mean",
+        gaps: Gaps = "nan",
+        longest_gap_s: float | None = None,
+    ) -> GridBlock:
+        """All samples brought to one grid: a wide table, from the first sample to the last.
+
+        Args:
+            rate_hz: Intervals a second, rounded to whole micro-hertz; the grid is exact and begins at the Unix epoch.
+            period_ns: The length of an interval in whole ns instead.
+            parameters: Identifiers in the order of the columns; None for all that are numbers.
+            aggregate: What to make of the samples of an interval, one or several; see `telewire.Resampler`. The value
+                on the line between samples at the interval's beginning is ``"linear"``.
+            gaps: What intervals without samples show: ``nan``, ``hold`` or ``linear``; see `telewire.Resampler`.
+            longest_gap_s: The longest gap to fill: by default 3600 s for values that are held, 1 s for lines.
+
+        Returns:
+            One block. Of samples with equal times the last counts.
+
+        Raises:
+            KeyError: There is no such parameter.
+            ConfigError: A rate, aggregate or gap that cannot be used, or a parameter that is text.
+        """
+        if parameters is None:
+            chosen = [name for name, data in self.items() if not _is_text(data)]
+        else:
+            chosen = names(parameters)
+            texts = [name for name in chosen if _is_text(self[name])]
+            if texts:
+                raise ConfigError(f"{texts[0]!r} is text, which has no numbers to resample")
+        core = _core.resample(
+            chosen,
+            [samples_of(name, (data := self[name]).timestamps_ns, data.values, data.status) for name in chosen],
+            grid := grid_of(rate_hz, period_ns),
+            aggregates=aggregates_of(aggregate),
+            **gaps_of(gaps, longest_gap_s),
+        )
+        rate = 1e9 / grid if isinstance(grid, int) else grid
+        definitions = {name: self[name].definition for name in chosen}
+        return GridBlock(core, rate, self._session.key, self._session.data_source, definitions.get)
 
     def to_arrow(self) -> pa.Table:
         """The long table as a pyarrow table; needs ``telewire[arrow]``."""

@@ -190,15 +190,18 @@ class Window:
             for kind, identifier, time_ns, packet in self._core.others()
         )
 
-    def wide(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """All samples side by side, joined where their times are exactly equal.
+    def wide(self, parameters: Sequence[str] | None = None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Samples side by side, joined where their times are exactly equal.
+
+        Args:
+            parameters: Whose samples, in the order of the columns; None for all that are here.
 
         Returns:
-            The n distinct times, ascending, int64 of shape (n,); and values of shape (n, p), one column for each of
-            `parameters`. NaN where a parameter has no sample at exactly that time, and for text. Integers and booleans
+            The n distinct times, ascending, int64 of shape (n,); and values of shape (n, p), one column for each
+            parameter. NaN where a parameter has no sample at exactly that time, and for text. Integers and booleans
             are widened; a value that is not valid keeps the number its packet carries.
         """
-        return self._core.wide()
+        return self._core.wide(None if parameters is None else list(parameters))
 
     def definition(self, parameter: str) -> Parameter | None:
         """What the session's configuration says of a parameter, None if it says nothing.

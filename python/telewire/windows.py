@@ -117,4 +117,6 @@ class Windows(Pieces["_core.WindowPiece", T]):
             if self._reader.raises:
                 raise piece[1]
             return None
+        if piece.kind == "session_completed":
+            self._definitions.pop(piece.session_key, None)
         return self._event_of(piece) if self._events else None

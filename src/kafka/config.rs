@@ -360,6 +360,20 @@ mod tests {
     }
 
     #[test]
+    fn a_consumer_holds_as_much_ahead_as_it_is_told_unless_the_user_has_set_it() {
+        let ahead = |settings: &Settings| {
+            let config = settings.fetching_ahead(3 << 20).consumer(None).unwrap();
+            config.get("queued.max.messages.kbytes").unwrap().to_owned()
+        };
+        let mut set = settings();
+        assert_eq!(ahead(&set), "3072");
+        set.common.insert("queued.max.messages.kbytes".into(), "77".into());
+        assert_eq!(ahead(&set), "77");
+        set.consumer.insert("queued.max.messages.kbytes".into(), "99".into());
+        assert_eq!(ahead(&set), "99");
+    }
+
+    #[test]
     fn acks_1_switches_idempotence_off_with_a_warning_unless_it_was_asked_for() {
         let mut s = settings();
         s.producer.insert("acks".into(), "1".into());

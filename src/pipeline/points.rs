@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::cells::segment_end;
 use super::eligible::{Scratch, is_ascending};
 use super::grid::Grid;
-use super::resample::{Samples, check_place, find, joined};
+use super::resample::{GridTable, Samples, check_place, find, joined};
 use super::schedule::{Pending, Schedule, Stretch};
 use super::slide::Slide;
 use crate::error::{Error, Result};
@@ -99,6 +99,27 @@ impl PointTable {
     #[must_use]
     pub fn points(&self) -> usize {
         self.times.len()
+    }
+
+    /// The intervals with what somebody made of their points: a value for each interval, parameter by parameter.
+    ///
+    /// # Errors
+    ///
+    /// There are more or fewer values.
+    pub fn with_values(&self, values: Vec<f64>) -> Result<GridTable> {
+        let wanted = self.len() * self.parameters.len();
+        if values.len() != wanted {
+            return Err(Error::Invalid(format!(
+                "{wanted} values are needed, one for each interval, not {}",
+                values.len()
+            )));
+        }
+        let mut counts = Vec::with_capacity(wanted);
+        for offsets in self.offsets.chunks_exact(self.len() + 1) {
+            counts.extend(offsets.windows(2).map(|pair| u32::try_from(pair[1] - pair[0]).unwrap_or(u32::MAX)));
+        }
+        let bounds = (self.starts.clone(), self.ends.clone());
+        Ok(GridTable::of_values(self.parameters.clone(), bounds, values, counts, self.delivery))
     }
 
     /// The points of a parameter by its place; `None` beyond the last.

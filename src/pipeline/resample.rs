@@ -31,6 +31,8 @@ pub enum Aggregate {
     Count,
     /// The value at the interval's beginning, on the line between the points around it.
     Linear,
+    /// What somebody else made of the points: [`super::PointTable::with_values`]. A resampler makes nothing of it.
+    Given,
 }
 
 /// What an interval without points shows.
@@ -96,6 +98,18 @@ pub struct Columns<'a, V> {
     pub stride: usize,
 }
 
+impl<'a, V> Columns<'a, V> {
+    /// One column.
+    ///
+    /// # Panics
+    ///
+    /// There are not that many.
+    #[must_use]
+    pub fn column(&self, index: usize) -> &'a [V] {
+        &self.data[index * self.stride..index * self.stride + self.rows]
+    }
+}
+
 impl GridTable {
     fn new(parameters: Arc<[Arc<str>]>, aggregates: Arc<[Aggregate]>, fills: bool, room: usize) -> Self {
         let columns = parameters.len();
@@ -111,6 +125,18 @@ impl GridTable {
             aggregates,
             delivery: None,
         }
+    }
+
+    /// A table of values that somebody made, parameter by parameter, with the numbers of points they were made of.
+    pub(super) fn of_values(
+        parameters: Arc<[Arc<str>]>,
+        (starts, ends): (Vec<u64>, Vec<u64>),
+        values: Vec<f64>,
+        counts: Vec<u32>,
+        delivery: Option<(u64, u64)>,
+    ) -> Self {
+        let (aggregates, stride, filled) = ([Aggregate::Given].into(), starts.len(), Vec::new());
+        Self { parameters, aggregates, starts, ends, stride, values, counts, filled, delivery }
     }
 
     /// How many intervals there are.
@@ -248,6 +274,9 @@ impl Resampler {
         let ResampleOptions { grid, aggregates, gaps, longest_line_ns, delivery } = options;
         if aggregates.is_empty() {
             return Err(Error::Invalid("no aggregate is asked for; name at least one, such as mean".into()));
+        }
+        if aggregates.contains(&Aggregate::Given) {
+            return Err(Error::Invalid("values of others cannot be resampled; take the points instead".into()));
         }
         if let Some(twice) = aggregates.iter().enumerate().find(|(at, each)| aggregates[..*at].contains(each)) {
             return Err(Error::Invalid(format!("aggregate {:?} is asked for twice", twice.1)));
@@ -468,7 +497,7 @@ impl Resampler {
                 Aggregate::Linear => {
                     lines(values, starts, cells, behind, lane.before, self.longest_line_ns, row_of);
                 }
-                Aggregate::Count => {}
+                Aggregate::Count | Aggregate::Given => {}
             }
         }
         // Gaps: the rows between two intervals with values.

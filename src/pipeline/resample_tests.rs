@@ -250,18 +250,20 @@ fn without_the_partial_interval_only_complete_ones_come_at_the_end() {
 }
 
 #[test]
-fn holding_ends_after_its_longest_gap_and_silence_is_left_out() {
+fn holding_ends_after_its_longest_gap_and_endless_silence_is_left_out() {
     let day = 24 * HOUR;
     let track = Track { times: vec![0, 3 * HOUR, 40 * 365 * day], values: vec![1.0, 2.0, 3.0], status: vec![VALID; 3] };
     let mut resampler = Resampler::new(&names(["V"]), options(1.0, HOLD)).unwrap();
     resampler.take_column(0, track.samples()).unwrap();
     resampler.finish(true);
     let table = std::iter::from_fn(|| resampler.next_block()).flat_map(|table| shown(&table)).collect::<Vec<_>>();
-    // An hour is held, and then there is nothing until the next sample.
-    assert_eq!(table.len(), 3601 + 3601 + 1);
-    assert_eq!((table[3600].0, table[3601].0, table[7201].0), (HOUR, 3 * HOUR, 4 * HOUR));
-    assert_eq!(table[7202].0, 40 * 365 * day);
-    assert_eq!(resampler.expired(), 0, "what is left out is not held");
+    // An hour is held, and then intervals are empty; after a million of them nothing comes until the next sample.
+    assert_eq!(table.len(), 3 * 3600 + 1_000_001 + 1);
+    assert_eq!(table.iter().filter(|row| row.2[0].2).count(), 2 * 3600);
+    assert_eq!((table[3600].2[0].2, table[3601].2[0].2), (true, false));
+    assert_eq!(table[table.len() - 2].0, 3 * HOUR + 1_000_000 * 1000 * MS);
+    assert_eq!(table[table.len() - 1].0, 40 * 365 * day);
+    assert_eq!(resampler.expired(), 2);
 
     let gaps = Gaps::Hold { longest_ns: 10 * 1000 * MS };
     let mut resampler = Resampler::new(&names(["V"]), options(1.0, gaps)).unwrap();

@@ -1,10 +1,12 @@
-//! Which intervals are due: from the first one with a point, in deliveries, and not through hours of silence.
+//! Which intervals are due: from the first one with a point, in deliveries, and not through endless silence.
 
 use super::grid::Grid;
 use crate::time::NS_PER_SECOND;
 
 /// How long nothing may come before intervals are left out altogether: a clock that jumps must not fill the memory.
 const SILENCE_NS: u64 = 3600 * NS_PER_SECOND;
+/// And how many intervals at least: a gap of hours at a usual rate is shown in full.
+const SILENT_INTERVALS: u64 = 1_000_000;
 
 /// What a schedule asks of the parameters: in which intervals they have points.
 pub(super) trait Pending {
@@ -192,6 +194,7 @@ impl Schedule {
     }
 
     fn alive_from(&self, k: u64) -> u64 {
-        self.grid.index(self.grid.boundary(k).saturating_add(self.silence_ns))
+        let in_time = self.grid.index(self.grid.boundary(k).saturating_add(self.silence_ns));
+        in_time.max(k.saturating_add(SILENT_INTERVALS))
     }
 }

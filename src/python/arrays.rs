@@ -1,6 +1,7 @@
-//! Columns from NumPy without copying: float64 tables and columns of any stride, int32, bool, and lists of text.
+//! Arrays over the core's memory; columns from NumPy without copying: float64 tables and columns of any stride, int32, bool, and lists of text.
 //! `telewire.columns` has brought them into these shapes.
 
+use numpy::ndarray::ArrayView1;
 use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -8,6 +9,22 @@ use pyo3::types::PyList;
 use super::errors;
 use crate::error::Result;
 use crate::packet::{self, ColumnRef, Strided, ValuesRef};
+
+/// A read-only array over memory of the core.
+///
+/// # Safety
+/// Nobody may change, move or free the memory for as long as `owner` lives, which the array keeps alive.
+pub(super) unsafe fn shown<'py, T: Element>(owner: Bound<'py, PyAny>, data: &[T]) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: as the caller promises.
+    let array = unsafe { PyArray1::borrow_from_array(&ArrayView1::from(data), owner) };
+    read_only(array.into_any())
+}
+
+/// The array, which cannot be written any more.
+pub(super) fn read_only(array: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    array.call_method1("setflags", (false,))?;
+    Ok(array)
+}
 
 /// What was given, kept alive and borrowed while it is written.
 pub(super) struct Given<'py> {

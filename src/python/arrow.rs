@@ -11,17 +11,17 @@ use arrow_array::ffi_stream::{ArrayStreamReader, FFI_ArrowArrayStream};
 use arrow_array::types::Int32Type;
 use arrow_array::{
     Array, ArrayReader, ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, RecordBatch,
-    RecordBatchIterator, StringArray, StructArray, TimestampNanosecondArray, UInt8Array, make_array,
+    RecordBatchIterator, StringArray, StructArray, TimestampNanosecondArray, UInt8Array, UInt32Array, make_array,
 };
 use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
-use numpy::ndarray::ArrayView1;
 use numpy::{Element, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyList, PyTuple};
 
-use super::errors;
+use super::{arrays, errors};
 use crate::packet::{ColumnView, Times, ValueType, status};
+use crate::pipeline::{Aggregate, GridTable};
 use crate::stream::Block;
 
 /// Name of the column of times.
@@ -36,16 +36,16 @@ pub(super) fn failed(py: Python<'_>, error: &ArrowError) -> PyErr {
     errors::invalid(py, format!("Arrow: {error}"))
 }
 
-/// Keeps a block alive for Arrow's buffers.
-struct Owner(#[expect(dead_code, reason = "kept alive")] Arc<Block>);
+/// Keeps a block or a table alive for Arrow's buffers.
+struct Owner<B>(#[expect(dead_code, reason = "kept alive")] Arc<B>);
 
-// Nothing in a block is ever left half done: it is not changed any more.
-impl RefUnwindSafe for Owner {}
+// Nothing in a block or a table is ever left half done: it is not changed any more.
+impl<B> RefUnwindSafe for Owner<B> {}
 
-fn buffer<T>(block: &Arc<Block>, data: &[T]) -> Buffer {
+fn buffer<B: Send + Sync + 'static, T>(owner: &Arc<B>, data: &[T]) -> Buffer {
     let pointer = NonNull::from(data).cast::<u8>();
-    // SAFETY: the memory is the block's, which is not changed or moved any more, and the buffer keeps the block alive.
-    unsafe { Buffer::from_custom_allocation(pointer, size_of_val(data), Arc::new(Owner(block.clone()))) }
+    // SAFETY: the memory is the owner's, which is not changed or moved any more, and the buffer keeps the owner alive.
+    unsafe { Buffer::from_custom_allocation(pointer, size_of_val(data), Arc::new(Owner(owner.clone()))) }
 }
 
 /// A value that was not measured, or measured wrong, is null.
@@ -109,6 +109,54 @@ fn share(block: &Arc<Block>) -> Result<RecordBatch, ArrowError> {
         });
     }
     RecordBatch::try_new(schema_of(block), arrays)
+}
+
+/// The columns of a grid's table: the time, then for each parameter one for each aggregate, named after both if there
+/// are several.
+pub(super) fn grid_schema(table: &GridTable) -> SchemaRef {
+    let mut fields = vec![Field::new(TIME, time_type(), false)];
+    for parameter in table.parameters().iter() {
+        for &aggregate in table.aggregates() {
+            let name = match table.aggregates() {
+                [_] => parameter.to_string(),
+                _ => format!("{parameter}_{}", super::resample::name_of(aggregate)),
+            };
+            let count = aggregate == Aggregate::Count;
+            let value_type = if count { DataType::UInt32 } else { DataType::Float64 };
+            fields.push(Field::new(name, value_type, !count));
+        }
+    }
+    Arc::new(Schema::new(fields))
+}
+
+/// A grid's table as a record batch that shares its memory; NaN is null.
+pub(super) fn grid_batch(py: Python<'_>, table: &Arc<GridTable>) -> PyResult<RecordBatch> {
+    let share = || {
+        let len = table.len();
+        let times: ScalarBuffer<i64> = ScalarBuffer::new(buffer(table, table.starts()), 0, len);
+        let mut arrays: Vec<ArrayRef> =
+            vec![Arc::new(TimestampNanosecondArray::try_new(times, None)?.with_timezone(UTC))];
+        for index in 0..table.parameters().len() {
+            for &aggregate in table.aggregates() {
+                arrays.push(match table.values(aggregate) {
+                    Some(columns) => {
+                        let values = columns.column(index);
+                        let nulls = values
+                            .iter()
+                            .any(|value| value.is_nan())
+                            .then(|| NullBuffer::new(BooleanBuffer::collect_bool(len, |row| !values[row].is_nan())));
+                        Arc::new(Float64Array::try_new(ScalarBuffer::new(buffer(table, values), 0, len), nulls)?)
+                    }
+                    None => {
+                        let counts = table.counts().column(index);
+                        Arc::new(UInt32Array::try_new(ScalarBuffer::new(buffer(table, counts), 0, len), None)?)
+                    }
+                });
+            }
+        }
+        RecordBatch::try_new(grid_schema(table), arrays)
+    };
+    py.detach(share).map_err(|error| failed(py, &error))
 }
 
 /// A capsule of a schema.
@@ -364,11 +412,8 @@ fn shown<'py, T: Element + ArrowNativeType>(py: Python<'py>, array: &ArrayRef) -
     let values = data.buffers().first().map_or(&[][..], |buffer| buffer.typed_data::<T>());
     let values = values.get(data.offset()..data.offset() + data.len()).unwrap_or_default();
     let owner = Bound::new(py, Imported(array.clone()))?;
-    // SAFETY: the values are in buffers of the array, which Arrow never changes, and which `owner` keeps alive for as
-    // long as NumPy's array lives.
-    let shown = unsafe { PyArray1::borrow_from_array(&ArrayView1::from(values), owner.into_any()) };
-    shown.call_method1("setflags", (false,))?;
-    Ok(shown.into_any())
+    // SAFETY: the values are in buffers of the array, which Arrow never changes, and which `owner` keeps alive.
+    unsafe { arrays::shown(owner.into_any(), values) }
 }
 
 /// The texts of an array of text, null as the empty one; `None` for other types.

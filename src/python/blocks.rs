@@ -3,18 +3,18 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use numpy::ndarray::{ArrayView1, ArrayView2, ShapeBuilder};
+use numpy::ndarray::{ArrayView2, ShapeBuilder};
 use numpy::{Element, PyArray1, PyArray2, PyArrayMethods};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use super::arrow;
 use super::boundary::{self, Held};
 use super::errors;
 use super::packet::{Formats, Packet};
 use super::reader::{Reader, event};
+use super::{arrays, arrow};
 use crate::packet::{ColumnView, PacketType, TableView, Times};
 use crate::stream::{self, BlockOptions, Piece, Step};
 
@@ -275,23 +275,15 @@ impl Block {
 }
 
 fn vector<'py, T: Element>(owner: &Bound<'py, Block>, data: &[T]) -> PyResult<Bound<'py, PyAny>> {
-    let view = ArrayView1::from(data);
-    // SAFETY: the memory is the block's, which nobody changes or moves while the Python object that holds it lives, and
-    // the array keeps that object alive.
-    let array = unsafe { PyArray1::borrow_from_array(&view, owner.clone().into_any()) };
-    read_only(array.into_any())
+    // SAFETY: the memory is the block's, which nobody changes or moves while the Python object that holds it lives.
+    unsafe { arrays::shown(owner.clone().into_any(), data) }
 }
 
 fn table2<'py, T: Element>(owner: &Bound<'py, Block>, table: TableView<'_, T>) -> PyResult<Bound<'py, PyAny>> {
     let shape = (table.rows, table.columns).strides((1, table.stride.max(1)));
     let view = ArrayView2::from_shape(shape, table.data)
         .map_err(|error| errors::internal(owner.py(), "block", &error.to_string()))?;
-    // SAFETY: as in `vector`.
+    // SAFETY: as in `vector`; the array keeps the object alive.
     let array = unsafe { PyArray2::borrow_from_array(&view, owner.clone().into_any()) };
-    read_only(array.into_any())
-}
-
-fn read_only(array: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
-    array.call_method1("setflags", (false,))?;
-    Ok(array)
+    arrays::read_only(array.into_any())
 }

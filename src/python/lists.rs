@@ -27,18 +27,26 @@ pub(super) fn column<'py>(py: Python<'py>, column: &SlideColumn<'_>) -> PyResult
     Ok((PyList::new(py, column.times)?, values, statuses))
 }
 
+/// The columns of these parameters, in their order.
+pub(super) fn columns<'a, T>(
+    slide: &'a Slide<T>,
+    parameters: &[Bound<'_, PyString>],
+) -> PyResult<Vec<SlideColumn<'a>>> {
+    let column = |parameter: &Bound<'_, PyString>| {
+        let name = parameter.to_cow()?;
+        let unknown = || PyKeyError::new_err(format!("the window has no samples of '{name}'"));
+        slide.column_of(&name).ok_or_else(unknown)
+    };
+    parameters.iter().map(column).collect()
+}
+
 /// All samples of the parameters by time, and at one time in the order of the parameters.
 pub(super) fn rows<'py, T>(
     py: Python<'py>,
     slide: &Slide<T>,
     parameters: &[Bound<'py, PyString>],
 ) -> PyResult<Rows<'py>> {
-    let mut columns = Vec::with_capacity(parameters.len());
-    for parameter in parameters {
-        let name = parameter.to_cow()?;
-        let unknown = || PyKeyError::new_err(format!("the window has no samples of '{name}'"));
-        columns.push(slide.column_of(&name).ok_or_else(unknown)?);
-    }
+    let columns = columns(slide, parameters)?;
     let (order, offsets) = order_of(&columns);
     let times =
         offsets.iter().filter_map(|&begin| order.get(begin)).map(|&(column, index)| columns[column].times[index]);

@@ -5,20 +5,19 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use arrow_array::StringArray;
-use numpy::ndarray::ArrayView1;
 use numpy::{Element, PyArray1, PyArrayMethods};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyString, PyTuple};
 
-use super::arrow;
 use super::boundary::{self, Held};
 use super::errors;
 use super::lists::{self, Lists, Rows};
 use super::packet::{Formats, Packet};
 use super::reader::{Reader, event};
-use crate::pipeline::{MergeOptions, OtherKind, Slide, SlideValues, Value};
+use super::{arrays, arrow};
+use crate::pipeline::{MergeOptions, OtherKind, Slide, SlideColumn, SlideValues, Value};
 use crate::stream::{self, Input, Item, Merged, Merging, MergingCounts, MergingOptions, SessionRef, SlideStep, Slides};
 
 /// What a window's slide is made of.
@@ -427,7 +426,7 @@ impl Window {
     /// several types. None if it has no sample here.
     fn column<'py>(this: &Bound<'py, Self>, parameter: &str) -> PyResult<Option<Column<'py>>> {
         let py = this.py();
-        let Some(column) = this.get().slide.column_of(parameter) else { return Ok(None) };
+        let Some(column) = this.get().slide().column_of(parameter) else { return Ok(None) };
         // Times beyond the year 2262 wrap, as they do in every int64 of nanoseconds.
         let times = vector(this, column.times)?.call_method1("view", ("int64",))?;
         let values = match column.values {
@@ -474,11 +473,16 @@ impl Window {
         Ok(list)
     }
 
-    /// The distinct times (n,), and the values (n, p) as doubles, NaN where there are none.
-    fn wide<'py>(&self, py: Python<'py>) -> PyResult<Wide<'py>> {
-        let (times, values) = py.detach(|| wide(&self.slide));
+    /// The distinct times (n,) of all parameters, or of these, and their values (n, p) as doubles, NaN where there are
+    /// none.
+    fn wide<'py>(&self, py: Python<'py>, parameters: Option<Vec<Bound<'py, PyString>>>) -> PyResult<Wide<'py>> {
+        let columns = match &parameters {
+            Some(parameters) => lists::columns(&self.slide, parameters)?,
+            None => self.slide.columns().collect(),
+        };
+        let (times, values) = py.detach(|| wide(&columns));
         let rows = times.len();
-        let values = PyArray1::from_vec(py, values).reshape([self.slide.width(), rows])?.getattr("T")?;
+        let values = PyArray1::from_vec(py, values).reshape([columns.len(), rows])?.getattr("T")?;
         Ok((PyArray1::from_vec(py, times).into_any(), values))
     }
 
@@ -578,9 +582,9 @@ fn long(slide: &PacketSlide) -> arrow::Long<Arc<str>> {
 }
 
 /// The distinct times, and the values column after column, NaN where a parameter has none.
-fn wide(slide: &PacketSlide) -> (Vec<i64>, Vec<f64>) {
+fn wide(columns: &[SlideColumn<'_>]) -> (Vec<i64>, Vec<f64>) {
     // Parameters that came together have the same times: each list is taken in once.
-    let mut lists: Vec<&[u64]> = slide.columns().map(|column| column.times).collect();
+    let mut lists: Vec<&[u64]> = columns.iter().map(|column| column.times).collect();
     lists.sort_unstable();
     lists.dedup();
     let mut times = lists.concat();
@@ -589,8 +593,8 @@ fn wide(slide: &PacketSlide) -> (Vec<i64>, Vec<f64>) {
         times.dedup();
     }
     let rows = times.len();
-    let mut all = Vec::with_capacity(rows * slide.width());
-    for column in slide.columns() {
+    let mut all = Vec::with_capacity(rows * columns.len());
+    for column in columns {
         let start = all.len();
         if column.times.len() == rows {
             doubles(&column.values, |value| all.push(value));
@@ -608,10 +612,6 @@ fn wide(slide: &PacketSlide) -> (Vec<i64>, Vec<f64>) {
 }
 
 fn vector<'py, T: Element>(owner: &Bound<'py, Window>, data: &[T]) -> PyResult<Bound<'py, PyAny>> {
-    let view = ArrayView1::from(data);
-    // SAFETY: the memory is the slide's, which nobody changes or moves while the Python object that holds it lives, and
-    // the array keeps that object alive.
-    let array = unsafe { PyArray1::borrow_from_array(&view, owner.clone().into_any()) };
-    array.call_method1("setflags", (false,))?;
-    Ok(array.into_any())
+    // SAFETY: the memory is the slide's, which nobody changes or moves while the Python object that holds it lives.
+    unsafe { arrays::shown(owner.clone().into_any(), data) }
 }

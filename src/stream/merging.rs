@@ -4,6 +4,7 @@
 //! order of their coming. Here is what that buffer does not know: what packets are, which data formats they name, and
 //! how far a group's positions may move.
 
+mod contents;
 mod positions;
 mod session;
 
@@ -12,17 +13,15 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use self::contents::{Identifier, What, content_of, id_of, other_kind, read_other, span};
 use self::positions::{Positions, Until};
 use self::session::{Pending, Session};
 use super::client::Client;
 use super::formats::{Formats, Found, UnknownFormat, no_format, wrong_width};
 use super::reader::{Packet, SessionRef};
 use crate::error::{Error, Printable, Result};
-use crate::packet::{
-    ColumnBlock, Decoder, Head, PacketFormat, PacketType, TimeRange, Times, Wanted, decode_message, latest_ns,
-};
+use crate::packet::{ColumnBlock, Decoder, Head, PacketType, Wanted, latest_ns};
 use crate::pipeline::{MergeOptions, Other, OtherKind, Slide};
-use crate::proto::open_data::{ErrorPacket, EventPacket, MarkerPacket, RawCanDataPacket, event_data_format};
 use crate::time::{Clock, SystemClock};
 
 /// What to make of packets.
@@ -313,9 +312,11 @@ impl State {
             data_source.is_none_or(|wanted| *session.name.data_source == *wanted)
                 && key.is_none_or(|wanted| *session.name.key == *wanted)
         };
-        let some = key.map(|key| self.by_key.get(key).map(Vec::as_slice).unwrap_or_default());
-        let all = some.is_none().then_some(&self.sessions[..]).unwrap_or_default();
-        some.unwrap_or_default().iter().map(|&index| &self.sessions[index]).chain(all).filter(fits)
+        let (some, all) = match key {
+            Some(key) => (self.by_key.get(key).map(Vec::as_slice).unwrap_or_default(), &[][..]),
+            None => (&[][..], &self.sessions[..]),
+        };
+        some.iter().map(|&index| &self.sessions[index]).chain(all).filter(fits)
     }
 
     /// Sessions that are under way.
@@ -674,13 +675,6 @@ impl State {
     }
 }
 
-/// What a packet that is merged is.
-#[derive(Debug, Clone, Copy)]
-enum What {
-    Samples(PacketType),
-    Other(OtherKind),
-}
-
 /// What became of a packet.
 enum Fed {
     /// It is in the buffer, or needs not be.
@@ -691,72 +685,4 @@ enum Fed {
     Refused(UnknownFormat),
     /// It cannot be read; with the number of its format.
     Unreadable(Error, Option<u64>),
-}
-
-fn other_kind(kind: PacketType) -> Option<OtherKind> {
-    match kind {
-        PacketType::Event => Some(OtherKind::Event),
-        PacketType::Error => Some(OtherKind::Error),
-        PacketType::RawCanData => Some(OtherKind::Can),
-        PacketType::Marker => Some(OtherKind::Marker),
-        _ => None,
-    }
-}
-
-fn content_of(packet: &Packet) -> &[u8] {
-    packet.head.as_ref().map_or(&[], |head| head.content(&packet.payload))
-}
-
-fn id_of(format: PacketFormat<'_>) -> Option<u64> {
-    match format {
-        PacketFormat::Id(id) => Some(id),
-        PacketFormat::Parameters(_) | PacketFormat::Missing => None,
-    }
-}
-
-/// The lowest and the highest of times; `None` if there are none.
-fn span(times: Times<'_>) -> Option<(u64, u64)> {
-    let pair = |lowest: Option<u64>, highest: Option<u64>| Some((lowest?, highest?));
-    match times {
-        Times::Ranges(ranges) => {
-            let spans = || ranges.iter().filter_map(TimeRange::span);
-            pair(spans().map(|(first, _)| first).min(), spans().map(|(_, last)| last).max())
-        }
-        Times::Explicit(times) => pair(times.iter().copied().min(), times.iter().copied().max()),
-    }
-}
-
-/// How a packet that is no sample names itself.
-enum Identifier {
-    Text(Arc<str>),
-    /// By the number of its data format.
-    Event(u64),
-}
-
-/// Time and identifier of a packet that is no sample.
-fn read_other(kind: OtherKind, content: &[u8]) -> Result<(u64, Identifier)> {
-    let text = |text: &str| Identifier::Text(text.into());
-    Ok(match kind {
-        OtherKind::Event => {
-            let event: EventPacket = decode_message(PacketType::Event, content)?;
-            let identifier = match event.data_format.and_then(|format| format.format) {
-                Some(event_data_format::Format::DataFormatIdentifier(id)) => Identifier::Event(id),
-                Some(event_data_format::Format::EventIdentifier(name)) => text(&name),
-                None => text(""),
-            };
-            (event.timestamp, identifier)
-        }
-        OtherKind::Error => {
-            let error: ErrorPacket = decode_message(PacketType::Error, content)?;
-            (error.timestamp, text(&error.error_identifier))
-        }
-        OtherKind::Can => {
-            let frame: RawCanDataPacket = decode_message(PacketType::RawCanData, content)?;
-            (frame.timestamp, text("CAN"))
-        }
-        OtherKind::Marker => {
-            let marker: MarkerPacket = decode_message(PacketType::Marker, content)?;
-            (marker.timestamp, text("Marker"))
-        }
-    })
 }

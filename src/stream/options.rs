@@ -195,3 +195,22 @@ impl Default for ReadOptions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn librdkafka_and_the_queue_share_the_buffer() {
+        let shares = |buffer_bytes, consumers| {
+            let options = ReadOptions { buffer_bytes, ..ReadOptions::default() };
+            (options.ahead_bytes(consumers), options.queue_bytes())
+        };
+        assert_eq!(shares(64 << 20, 1), (16 << 20, 48 << 20));
+        assert_eq!(shares(64 << 20, 2), (8 << 20, 48 << 20));
+        // A fetch is a megabyte, and no limit is none for the queue.
+        assert_eq!(shares(1 << 20, 1), (1 << 20, 768 << 10));
+        assert_eq!(shares(0, 1), (64 << 20, 0));
+        assert_eq!(shares(1 << 40, 1).0, 64 << 20);
+    }
+}

@@ -136,11 +136,10 @@ impl Session {
                     given.insert((time, name), (value(column.values, row), worth));
                 }
             }
-            let later = self.waiting.split_off(&(end, ""));
-            let mut due = std::mem::replace(&mut self.waiting, later);
-            if end == u64::MAX {
-                due.append(&mut self.waiting);
-            }
+            // Only the slide of the very last time has an end that belongs to it.
+            let last = start.checked_add(self.options.slide_ns).is_none();
+            let later = if last { BTreeMap::new() } else { self.waiting.split_off(&(end, "")) };
+            let due = std::mem::replace(&mut self.waiting, later);
             assert_eq!(given, due);
             self.others_given += slide.others().len();
         }

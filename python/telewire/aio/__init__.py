@@ -14,8 +14,20 @@ an await leaves nothing behind and loses no packet. It works on any loop that as
 from telewire.aio.blocks import Blocks
 from telewire.aio.client import Client, connect
 from telewire.aio.reader import Reader
+from telewire.aio.resampled import Resampled
 from telewire.aio.session import Session, Stream
 from telewire.aio.watches import FormatWatch, SessionWatch
 from telewire.aio.windows import Windows
 
-__all__ = ["Blocks", "Client", "FormatWatch", "Reader", "Session", "SessionWatch", "Stream", "Windows", "connect"]
+__all__ = [
+    "Blocks",
+    "Client",
+    "FormatWatch",
+    "Reader",
+    "Resampled",
+    "Session",
+    "SessionWatch",
+    "Stream",
+    "Windows",
+    "connect",
+]

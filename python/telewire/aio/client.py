@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack, overload
 
 from telewire import client as blocking
 from telewire.aio.opening import Opening
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from telewire.aio.options import ConnectOptions, EssentialsOptions, ReadOptions, SessionOptions
     from telewire.client import Layout
     from telewire.formats import DataFormat
+    from telewire.grid_block import Aggregate, GridBlock
     from telewire.metadata import Definitions
     from telewire.packet_writer import Flushed, PacketWriter
+    from telewire.resampling import Gaps
     from telewire.session_data import SessionData
     from telewire.session_info import SessionInfo
 
@@ -177,6 +179,7 @@ class Client:
 
         return await run(read)
 
+    @overload
     async def load(
         self,
         session_key: str,
@@ -185,11 +188,54 @@ class Client:
         start_ns: int | None = None,
         end_ns: int | None = None,
         streams: Sequence[str] | None = None,
-    ) -> SessionData:
+    ) -> SessionData: ...
+
+    @overload
+    async def load(
+        self,
+        session_key: str,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        streams: Sequence[str] | None = None,
+        rate: float,
+        aggregate: Aggregate | Sequence[str] = "mean",
+        gaps: Gaps = "nan",
+        longest_gap_s: float | None = None,
+    ) -> GridBlock: ...
+
+    async def load(
+        self,
+        session_key: str,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        streams: Sequence[str] | None = None,
+        rate: float | None = None,
+        aggregate: Aggregate | Sequence[str] = "mean",
+        gaps: Gaps = "nan",
+        longest_gap_s: float | None = None,
+    ) -> SessionData | GridBlock:
         """Read a session's samples into memory; see `telewire.Client.load`."""
-        return await run(
-            lambda: self._client.load(session_key, parameters, start_ns=start_ns, end_ns=end_ns, streams=streams)
-        )
+
+        def load() -> SessionData | GridBlock:
+            if rate is None:
+                return self._client.load(session_key, parameters, start_ns=start_ns, end_ns=end_ns, streams=streams)
+            return self._client.load(
+                session_key,
+                parameters,
+                start_ns=start_ns,
+                end_ns=end_ns,
+                streams=streams,
+                rate=rate,
+                aggregate=aggregate,
+                gaps=gaps,
+                longest_gap_s=longest_gap_s,
+            )
+
+        return await run(load)
 
     async def close(self, timeout_s: float = 5.0) -> Flushed:
         """Flush and close; see `telewire.Client.close`."""

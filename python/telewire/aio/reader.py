@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from telewire.aio.blocks import Blocks
+from telewire.aio.resampled import Resampled
 from telewire.aio.threads import Worker, run
 from telewire.aio.windows import Windows
 from telewire.reader import BLOCK_BYTES, undecodable
@@ -17,8 +18,12 @@ if TYPE_CHECKING:
     from telewire.block import Block
     from telewire.blocks import Blocks as BlockingBlocks
     from telewire.durations import Length
+    from telewire.grid_block import Aggregate, GridBlock
     from telewire.reader import ReadCounts, ReaderEvent
     from telewire.reader import Reader as BlockingReader
+    from telewire.resampled import Process, Rates
+    from telewire.resampled import Resampled as BlockingResampled
+    from telewire.resampling import Gaps
     from telewire.session_info import SessionInfo
     from telewire.window import OtherKind, Window
     from telewire.windows import Windows as BlockingWindows
@@ -172,6 +177,67 @@ class Reader:
             return reader.windows(parameters, length=length, slide=slide, others=others, events=events)
 
         return Windows(self, start)
+
+    @overload
+    def resample(
+        self,
+        rates: Rates,
+        *,
+        parameters: str | Sequence[str] | None = None,
+        aggregate: Aggregate | Sequence[str] = "mean",
+        gaps: Gaps = "nan",
+        longest_gap_s: float | None = None,
+        process: Process | None = None,
+        length: Length = "3s",
+        slide: float = 0.05,
+        events: Literal[False] = False,
+    ) -> Resampled[GridBlock]: ...
+
+    @overload
+    def resample(
+        self,
+        rates: Rates,
+        *,
+        parameters: str | Sequence[str] | None = None,
+        aggregate: Aggregate | Sequence[str] = "mean",
+        gaps: Gaps = "nan",
+        longest_gap_s: float | None = None,
+        process: Process | None = None,
+        length: Length = "3s",
+        slide: float = 0.05,
+        events: bool,
+    ) -> Resampled[GridBlock | ReaderEvent]: ...
+
+    def resample(
+        self,
+        rates: Rates,
+        *,
+        parameters: str | Sequence[str] | None = None,
+        aggregate: Aggregate | Sequence[str] = "mean",
+        gaps: Gaps = "nan",
+        longest_gap_s: float | None = None,
+        process: Process | None = None,
+        length: Length = "3s",
+        slide: float = 0.05,
+        events: bool = False,
+    ) -> Resampled[Any]:
+        """Read the samples on grids; see `telewire.Reader.resample`. Reading begins when it is entered or iterated."""
+
+        async def start() -> BlockingResampled[Any]:
+            reader = await self._begin()
+            return reader.resample(
+                rates,
+                parameters=parameters,
+                aggregate=aggregate,
+                gaps=gaps,
+                longest_gap_s=longest_gap_s,
+                process=process,
+                length=length,
+                slide=slide,
+                events=events,
+            )
+
+        return Resampled(self, start)
 
     async def close(self, timeout_s: float = 5.0) -> None:
         """Stop reading; an iteration that waits ends. May be called again."""

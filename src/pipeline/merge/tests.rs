@@ -406,6 +406,22 @@ fn a_packet_sent_again_and_again_takes_no_more_memory() {
     assert_eq!((counts.received, counts.delivered, counts.replaced), (1_000_000, 1000, 999_000));
 }
 
+#[test]
+fn a_large_slide_of_mixed_types_that_are_replaced_is_given_out_in_one_type() {
+    let mut run = Run::new(100_000, 100);
+    let one = |value| [Column { name: "b", values: vec![value], status: None }];
+    run.packet("s", &PacketTime::Rows(vec![1]), &one(Value::F64(-1.0)));
+    run.packet("s", &PacketTime::Rows(vec![2]), &one(Value::I32(7)));
+    // So many that it is sorted ahead of time, with "b" mixed.
+    let many: Vec<_> = (0..60).map(|row| (row, row as f64)).collect();
+    run.rows("s", "a", &many);
+    run.packet("s", &PacketTime::Rows(vec![2]), &one(Value::F64(-2.0)));
+    run.finish();
+    let columns = &run.take()[0].columns;
+    assert_eq!(columns[0].2, many.iter().map(|row| Value::F64(row.1)).collect::<Vec<_>>());
+    assert_eq!(columns[1].2, [Value::F64(-1.0), Value::F64(-2.0)]);
+}
+
 const NAMES: [&str; 5] = ["vCar", "", "a", "ä", "nEngine"];
 const STREAMS: [&str; 3] = ["s", "", "t"];
 

@@ -195,8 +195,9 @@ impl Feed {
             Item::Packet(packet) => ours(&packet.session.key),
             Item::CoverageCursor { session, .. } => ours(&session.key),
             Item::StreamStarted(stream) | Item::StreamCompleted(stream) => ours(&stream.session.key),
-            Item::SessionStarted(info) | Item::SessionUpdated(info) => ours(&info.key),
-            Item::Associated { .. } | Item::SessionCompleted { .. } => false,
+            Item::SessionUpdated(info) => ours(&info.key),
+            // The beginning stays where it is, before all that is put in again, and associations behind it.
+            Item::SessionStarted(_) | Item::Associated { .. } | Item::SessionCompleted { .. } => false,
         });
         let mut last = None;
         for item in items {

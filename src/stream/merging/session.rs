@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use super::MergingCounts;
+use super::contents::What;
 use super::positions::Until;
-use super::{MergingCounts, What};
 use crate::error::Printable;
 use crate::packet::ColumnBlock;
 use crate::pipeline::{MergeOptions, Merger, Other, ParameterId, Slide};

@@ -219,6 +219,21 @@ def test_batches_and_results_are_plain_objects_made_when_looked_at(library: Lab)
     )
 
 
+@pytest.mark.parametrize("default", DEFAULTS[1:], ids=["native", "python"])
+def test_nothing_is_held_behind_the_last_sample_of_a_session(library: Lab, default: Any) -> None:
+    session = write(library, {"V": in_ms((10010, 1), (10120, 2)), "W": in_ms((10010, 1), (10340, 2))})
+    # The one window reaches to 11000 ms.
+    windows = windows_of(library, session.key, length="1s", slide=1.0)
+    upstream, batches = Upstream(), Batches()
+    service = data_reader(library, upstream)
+    completed = Completed(service)
+    service.subscribe("dash", ["V"], 10.0, batches, processor=processor_of(default))
+    upstream.run(info_of(session), windows)
+    completed.wait(session.key)
+    # Complete are those before the session's last sample, whosever it is; in the one of V's last sample there is one.
+    assert [result.interval_start_time_nano // MS for result in batches.results] == [10000, 10100, 10200]
+
+
 # Processors of one's own
 
 

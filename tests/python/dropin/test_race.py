@@ -168,8 +168,7 @@ def _check_results(results: list[Any], times: Any, values: Any, hz: int) -> None
     starts = np.array([result.interval_start_time_nano for result in results])
     assert starts[0] == times[0] // step * step
     assert np.array_equal(np.diff(starts), np.full(len(starts) - 1, step))
-    # Results end with the last row, or with the slide that holds it.
-    assert times[-1] // step * step <= starts[-1] <= times[-1] + 150_000_000
+    assert starts[-1] == times[-1] // step * step
     edges = np.searchsorted(times, np.append(starts, starts[-1] + step))
     assert (edges[0], edges[-1]) == (0, len(times))
     for result, first, last in zip(results, edges, edges[1:], strict=False):

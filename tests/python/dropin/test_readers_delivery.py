@@ -14,7 +14,7 @@ from ma_dataplatforms_streaming_support_library.contracts.packet_reading.packet_
 from ma_dataplatforms_streaming_support_library.contracts.packet_reading.packet_reading_type import PacketReadingType
 from ma_dataplatforms_streaming_support_library.contracts.packet_reading.received_packet_dto import ReceivedPacketDto
 from ma_dataplatforms_streaming_support_library.contracts.shared.i_handler import IHandler
-from ma_dataplatforms_streaming_support_library.core.packet_reading import delivery
+from ma_dataplatforms_streaming_support_library.core.packet_reading import gate
 from readings import DEADLINE_S, SOURCE, Lab, Seen, eventually, lab, text_of
 
 
@@ -56,7 +56,7 @@ def test_without_a_handler_reading_begins_after_five_seconds_and_packets_are_pas
     begun = time.monotonic()
     service.start()
     seen.await_event("stream_reading_started")
-    assert 5 == delivery._PATIENCE_S <= time.monotonic() - begun < 9
+    assert 5 == gate._PATIENCE_S <= time.monotonic() - begun < 9
     eventually(lambda: len(library.log.of("warning")) == 1)
     assert "no handler is registered" in library.log.of("warning")[0]
     service.add_handler(seen)
@@ -69,7 +69,7 @@ def test_without_a_handler_reading_begins_after_five_seconds_and_packets_are_pas
 def test_events_alone_do_not_use_up_the_patience_for_the_first_packet(
     library: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "_PATIENCE_S", 0.4)
+    monkeypatch.setattr(gate, "_PATIENCE_S", 0.4)
     key = library.session()
     service, seen = library.reader(SOURCE, key), Seen()
     seen.listen(service)

@@ -28,15 +28,18 @@ def values(merged: Merged) -> list[Any]:
     return [value for _, _, value in merged.samples]
 
 
-def test_a_group_goes_on_behind_what_was_delivered(library: SampleLab) -> None:
+@pytest.mark.parametrize("first", ["library", "sample reader"])
+def test_a_group_goes_on_behind_what_was_delivered(library: SampleLab, first: str) -> None:
     session = library.recording()
     reader = library.reader(reading("g1"))
-    _, merged = library.merge(reader)
+    service, merged = library.merge(reader)
     reader.start()
     for i in range(20):
         rows(session, "", "A", [i * 1000], [float(i)])
     eventually(lambda: len(merged.samples) == 17)
     # Stopping delivers the tail, and then all of it was handled.
+    if first == "sample reader":
+        assert service.stop().success
     assert library.library.stop().success
     assert values(merged) == [float(i) for i in range(20)]
     with sample_lab_again(library) as again:

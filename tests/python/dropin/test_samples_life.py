@@ -1,10 +1,12 @@
 """The life of sample readers: orders of starting, sessions that begin and end, stopping from anywhere."""
 
+import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ma_dataplatforms_streaming_support_library.contracts.packet_reading.packet_reading_configuration import (
@@ -12,6 +14,7 @@ from ma_dataplatforms_streaming_support_library.contracts.packet_reading.packet_
 )
 from ma_dataplatforms_streaming_support_library.contracts.packet_reading.packet_reading_type import PacketReadingType
 from ma_dataplatforms_streaming_support_library.core.base.errors import SupportLibraryStateError
+from ma_dataplatforms_streaming_support_library.core.packet_reading import gate
 from readings import DEADLINE_S, SOURCE, Seen, eventually
 from samplings import MS, Merged, SampleLab, rows, sample_lab
 
@@ -510,6 +513,44 @@ def test_the_samples_of_a_slide_are_the_windows_own_memory(library: SampleLab) -
     assert data.values[:1] == [data.values[0]]
     assert len(data.values) == 2
     assert data.values == list(data.values)
+    assert repr(data).startswith("SampleData(data_source='Car'")
+    kept = pickle.loads(pickle.dumps(merged.of("data")))
+    assert [(data.identifier, data.values) for data in kept] == [
+        (data.identifier, data.values) for data in merged.of("data")
+    ]
+
+
+def test_the_samples_of_a_slide_by_time_are_one_array(library: SampleLab) -> None:
+    with library.recording() as session:
+        stream = session.stream("")
+        stream.write_rows(["A", "B"], timestamps_ns=[1000 * MS, 1010 * MS], values=[[1.0, 2.0], [3.0, 4.0]])
+        stream.write_rows("C", timestamps_ns=[1010 * MS, 1020 * MS], values=[5, 6])
+        stream.event("Gear", 1005 * MS, [1.0])
+    reader, merged = library.reader(SOURCE, session.key), Merged()
+    service = library.sample_reader(["A", "C"], include_event_data=True)
+    service.add_timestamp_handler(merged)
+    service.set_reader_service(reader)
+    service.start()
+    reader.start()
+    merged.await_end()
+    (data,) = merged.of("data")
+    assert data.identifiers == ("A", "C")
+    assert data.timestamps.tolist() == [1000 * MS, 1010 * MS, 1020 * MS]
+    np.testing.assert_array_equal(data.samples, [[1.0, np.nan], [2.0, 5.0], [np.nan, 6.0]])
+    assert [column.timestamp // MS for column in data.time_columns] == [1000, 1005, 1010, 1020]
+    assert [[value.identifier for value in column.sample_values] for column in data.time_columns] == [
+        ["A"],
+        ["Gear"],
+        ["A", "C"],
+        ["C"],
+    ]
+    kept = pickle.loads(pickle.dumps(data))
+    assert kept.time_columns == data.time_columns
+    assert kept.identifiers == data.identifiers
+    np.testing.assert_array_equal(kept.samples, data.samples)
+    assert kept.timestamps.tolist() == data.timestamps.tolist()
+    assert data.time_columns[1].sample_values[0].value_type.__name__ == "EventData"
+    assert len(data.time_columns[2].sample_values[:1]) == 1
 
 
 # What is attached behind it
@@ -554,3 +595,35 @@ def test_a_tap_gets_every_parameter_and_all_frontiers_without_any_handler_or_sub
     reader.stop()
     eventually(lambda: tap.names[-1] == "on_upstream_stopped")
     assert detached.calls == []
+
+
+# A sample reader that is attached and does not come
+
+
+def test_a_sample_reader_that_is_not_started_holds_the_packet_reader_up_for_five_seconds_at_most(
+    library: SampleLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "_PATIENCE_S", 0.5)
+    key = ended(library)
+    reader, seen, service = library.reader(SOURCE, key), Seen(), library.sample_reader()
+    service.set_reader_service(reader)
+    reader.add_handler(seen)
+    begin = time.monotonic()
+    reader.start()
+    assert reader.wait_for_completion(timeout_seconds=DEADLINE_S)
+    assert time.monotonic() - begin >= 0.5
+    assert len(seen.packets) > 0
+    assert service.stop().success
+
+
+def test_while_a_sample_reader_is_attached_the_streams_come_in_the_order_of_time(library: SampleLab) -> None:
+    """Packets of one second, stream after stream in the broker: their handler sees them side by side."""
+    key = library.two_streams()
+    reader, seen = library.reader(SOURCE, key), Seen()
+    reader.add_handler(seen)
+    service, merged = library.merge(reader)
+    reader.start()
+    merged.await_end()
+    assert service.late_sample_count() == 0
+    order = [dto.stream for dto in seen.packets if dto.packet.type == "RowData"]
+    assert order in (["", "s"] * 9, ["s", ""] * 9)

@@ -136,6 +136,19 @@ def test_events_stand_around_the_packets_of_their_stream_and_session(client: tel
     assert ends == ["session_started", "session_completed"]
 
 
+def test_a_session_begins_before_its_associations_whenever_the_switch_is_made(client: telewire.Client) -> None:
+    other = client.register_session("Car").key
+    session, _ = record(client, 20)
+    session.add_associate(other)
+    session.end()
+    for _ in range(10):
+        with client.read(session.key) as reader:
+            reader.align()
+            kinds = [item.kind for item in reader.events() if isinstance(item, ReaderEvent)]
+        assert kinds[:2] == ["session_started", "associated"]
+        assert kinds[-1] == "session_completed"
+
+
 def test_a_live_stream_that_falls_silent_holds_nobody_back(client: telewire.Client) -> None:
     session, count = record(client, 1)
     with client.read(session.key) as reader:

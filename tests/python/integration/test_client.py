@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -469,6 +470,25 @@ def test_a_broker_is_held_and_stopped() -> None:
     broker.stop()
     with pytest.raises(telewire.KafkaError, match="not reachable"):
         telewire.connect(broker.address, timeout_s=1)
+
+
+def test_a_reader_that_nobody_takes_from_holds_no_more_than_its_buffer(client: Client) -> None:
+    payload, packets, buffer_bytes = os.urandom(100_000), 300, 4 << 20
+    with client.create_session("CarA") as session:
+        for _ in range(packets):
+            session.packet("Custom", payload)
+    with client.read(session.key, buffer_bytes=buffer_bytes) as reader:
+        # What was queued when nothing more came for a while: the reader waits for somebody who takes.
+        seen: list[int] = []
+
+        def stands_still() -> bool:
+            seen.append(reader.queued)
+            return len(seen) > 40 and 0 < seen[-40] == seen[-1]
+
+        wait_until(stands_still, 60, "the reader fills its buffer")
+        assert buffer_bytes // 2 < seen[-1] * len(payload) < buffer_bytes + (1 << 20)
+        # And all of it comes.
+        assert sum(packet.type == "Custom" for packet in reader) == packets
 
 
 def test_users_get_fixtures_for_their_own_tests(tmp_path: object) -> None:

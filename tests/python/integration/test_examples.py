@@ -18,6 +18,7 @@ from race_file import ASK_FOR_RACE, RACE, needs_race
 ROOT = Path(__file__).parents[3]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 EXPECTED = {
+    "batch_processor.py": [r"50 intervals, amplitude from 105 to 595 N"],
     "compare_laps.py": [
         r"lap 3: \d+\.\d+ s",
         r"lap 3 is 0\.\d+ s quicker than lap 2",
@@ -25,12 +26,26 @@ EXPECTED = {
         r"TTyreFL:Tyres: \d+",
     ],
     "drop_in.py": [r"Sin:Chassis: 1000 samples, mean 0\.029138"],
+    "drop_in_modules.py": [
+        r"750 samples in order of time, Lap 1, Lap 2, Lap 3",
+        r"15[0-4] intervals of 40 ms, fastest 300 km/h",
+        r"late: 0",
+    ],
+    "drop_in_processor.py": [r"3\.99 s above 250 km/h in 6\d intervals"],
     "drop_in_moved.py": [r"Sin:Chassis: 1000 samples, mean 0\.029138"],
     "notebook.py": [r"1000 samples, travel ±20\.0 mm, force ±900 N", r"'Damper sweep' ended"],
     "packet_writer.py": [r"\d+ packets are on the broker", r"rpm \[9000\.0, 9500\.0, 10000\.0\]", r"pit board .*P1"],
     "read_history.py": [r"vCar:Chassis: 600 samples", r"gLat:Chassis: 150 samples", r"'Monza FP1' ended"],
     "read_live.py": [r"started: .*live", r"Lap 1 begins", r"Lap 3 begins", r"ended after 600 samples"],
+    "resample_table.py": [
+        r"15[01] intervals .* mean, max of gLat:Chassis, vCar:Chassis",
+        r"held: \{'gLat:Chassis': \d+, 'vCar:Chassis': 0\}",
+        r"fastest 300 km/h, at [+-]\d\.\d g",
+        r"15[0-4] rows of speed",
+    ],
     "resume_group.py": [r"first run: handled .* could not store", r"second run: all 10 handled"],
+    "windows_async.py": [r"CarA is complete", r"CarB: 6\d\d samples in 3 laps"],
+    "windows_live.py": [r"40 samples: FDamper:Radio, vCar:Chassis", r"800 samples, 400 times with both .*, 0 late"],
     "write_session.py": [r"wrote <SessionInfo 'CarA' 'Monza FP1' ended"],
 }
 
@@ -123,7 +138,7 @@ if ASK_FOR_RACE:
         assert (tmp_path / "laps.png").stat().st_size > 20_000
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/getting-started.md", "docs/columns.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/getting-started.md", "docs/columns.md", "docs/time.md"])
 def test_python_snippets_run_from_top_to_bottom(page: str, domain: str, tmp_path: Path) -> None:
     snippets = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
     assert snippets

@@ -67,6 +67,15 @@ def test_handlers_reads_the_same_bytes_in_three_processes(kafka: str, tmp_path: 
     assert 0 <= found["librdkafka_part"] < 1
 
 
+def test_samples_calls_the_same_handlers_on_both_sides(kafka: str, tmp_path: Path) -> None:
+    found = run("samples.py", kafka, tmp_path, "of the plain loop")
+    handlers = {"SampleData", "TimestampData", "arrays"}
+    assert found["ratios"].keys() == {f"drop-in, {handler}" for handler in handlers}
+    theirs = {f"confluent-kafka, {handler}" for handler in handlers}
+    assert found["series"].keys() == {*found["ratios"], *theirs, "confluent-kafka"}
+    assert all(series["rounds"][0]["cpu_s"] > 0 for series in found["series"].values())
+
+
 def test_columns_writes_and_reads_the_same_samples_with_both_clients(kafka: str, tmp_path: Path) -> None:
     found = run("columns.py", kafka, tmp_path, "of the ceiling")
     assert found["ratios"].keys() == {"write", "read"}
@@ -92,6 +101,30 @@ def test_memory_looks_at_every_reader(kafka: str, tmp_path: Path) -> None:
         assert 0 < each["least"] <= each["median"] <= each["most"]
 
 
+def test_live_has_each_kind_of_thread_and_is_no_later_than_allowed(kafka: str, tmp_path: Path) -> None:
+    found = run("live.py", kafka, tmp_path, "latency by event time")
+    assert {"pipeline", "telewire", "librdkafka", "all"} <= found["threads"].keys()
+    # Event time does not depend on how busy this machine is.
+    assert 0 < found["latency"]["part_of_allowed"] <= 1
+    assert found["intervals"] > 0
+
+
+def test_windows_gives_out_what_its_peers_do(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    done = subprocess.run(
+        [sys.executable, str(BENCHES / "windows.py"), "--rounds", "1", "--quick", "--json", str(figures)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(figures.read_text())
+    assert_bounds_lead_to_figures("windows", found)
+    assert found["machine"]["threads"] == 1
+    assert found["ratios"].keys() == found["series"].keys() - {"telewire"}
+
+
 def test_codec_decodes_and_encodes_every_shape_beside_protobuf(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     done = subprocess.run(
@@ -112,7 +145,7 @@ def test_codec_decodes_and_encodes_every_shape_beside_protobuf(tmp_path: Path) -
 
 def test_without_a_broker_a_bench_says_how_to_get_one() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "TELEWIRE_TEST_BROKERS"}
-    for program in ("throughput.py", "handlers.py", "columns.py", "latency.py", "memory.py"):
+    for program in ("throughput.py", "handlers.py", "samples.py", "columns.py", "latency.py", "memory.py"):
         done = subprocess.run(
             [sys.executable, str(BENCHES / program)],
             capture_output=True,

@@ -65,7 +65,8 @@ class Resampler:
         grid: The intervals.
         delivery: The deliveries; None sends each interval by itself.
         hold: Whether an interval without points holds the last value before it.
-        longest_hold_ns: For how long after that value.
+        longest_hold_ns: For how long after that value. An hour, or this if it is longer, after the last interval with a
+            point of any parameter, intervals are left out until the next one.
         begun_at_ns: The frontier when the subscription was made, if that was in the middle of a session.
     """
 
@@ -96,11 +97,14 @@ class Resampler:
             self._next = first
         return self._deliver(frontier_ns)
 
-    def finish(self) -> list[Delivery]:
-        """The session's end: up to the interval of the last point of any parameter, and nothing beyond."""
+    def finish(self, *, partial: bool = True) -> list[Delivery]:
+        """The session's end: up to the interval of the last point of any parameter, and nothing beyond.
+
+        Without `partial` only what is complete already, whatever its delivery.
+        """
         first = self._first()
         times = [point.time_ns for points in self._points.values() for point in points]
-        if first is not None and times:
+        if partial and first is not None and times:
             for index in range(first, self.grid.index(max(times)) + 1):
                 self._process(index)
                 self._next = index + 1
@@ -118,9 +122,18 @@ class Resampler:
 
     def _process(self, index: int) -> None:
         start_ns, end_ns = self.grid.boundary(index), self.grid.boundary(index + 1)
+        if self._silent(index):
+            return
         for parameter in self.parameters:
             points = [point for point in self._points.get(parameter, []) if not math.isnan(point.value)]
             self._waiting.append(self._result(parameter, start_ns, end_ns, points))
+
+    def _silent(self, index: int) -> bool:
+        """Whether no parameter had a point for so long that intervals are left out."""
+        held = [self.grid.index(point.time_ns) for points in self._points.values() for point in points]
+        last = max(each for each in held if each <= index or each == min(held))
+        end_ns = self.grid.boundary(last) + max(HOUR_NS, self.longest_hold_ns)
+        return index > self.grid.index(end_ns)
 
     def _result(self, parameter: str, start_ns: int, end_ns: int, points: list[Point]) -> Result:
         values = [point.value for point in points if start_ns <= point.time_ns < end_ns]

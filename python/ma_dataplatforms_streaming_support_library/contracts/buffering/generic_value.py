@@ -40,7 +40,7 @@ class Typed:
         else is only what it is: ``cast(str)`` of a number is None.
         """
         raw = self._raw
-        return raw if to is type(raw) else _converted(raw, to)  # type: ignore[return-value]
+        return raw if to is type(raw) else _converted(raw, to)
 
 
 class GenericValue(Typed):

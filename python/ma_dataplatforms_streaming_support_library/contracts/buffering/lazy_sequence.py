@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from ma_dataplatforms_streaming_support_library.contracts.buffering.timestamp_column import TimestampColumn
 from ma_dataplatforms_streaming_support_library.contracts.buffering.timestamp_value import TimestampValue
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ class LazySequence(Sequence[_T_co]):
     def __repr__(self) -> str:
         return repr(list(self))
 
+    def __reduce__(self) -> tuple[type[list[_T_co]], tuple[list[_T_co]]]:
+        return list, (list(self),)
+
 
 class ValueSequence(LazySequence[TimestampValue]):
     """The values of one parameter, which are arrays underneath."""
@@ -53,3 +57,14 @@ class ValueSequence(LazySequence[TimestampValue]):
     @abstractmethod
     def statuses(self) -> NDArray[np.uint8]:
         """`ValueStatus` of the values as numbers, shape (n,)."""
+
+
+class ColumnSequence(LazySequence[TimestampColumn]):
+    """The columns of a slide, which are arrays underneath."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def arrays(self) -> tuple[tuple[str, ...], NDArray[np.uint64], NDArray[np.float64]]:
+        """The p parameters, the n times in ns, and the samples as doubles of shape (n, p), NaN where there is none."""

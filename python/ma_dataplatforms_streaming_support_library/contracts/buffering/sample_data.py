@@ -80,9 +80,13 @@ class SampleData(Slide, ISampleData):
 
         return np.array([value.status for value in self.values], dtype=np.uint8)
 
-    def __repr__(self) -> str:
+    def described(self, name: str) -> str:
+        """What it is, for people, under the name of a class."""
         return (
-            f"{type(self).__name__}(data_source={self._data_source!r}, session_key={self._session_key!r}, "
-            f"identifier={self._identifier!r}, start_time={self._start_time}, end_time={self._end_time}, "
-            f"{len(self._values)} values)"
+            f"{name}(data_source={self.data_source!r}, session_key={self.session_key!r}, "
+            f"identifier={self.identifier!r}, start_time={self.start_time}, end_time={self.end_time}, "
+            f"{len(self.values)} values)"
         )
+
+    def __repr__(self) -> str:
+        return self.described(type(self).__name__)

@@ -71,11 +71,11 @@ class Emission:
         # What nobody handles is not made.
         if self._samples.calls:
             for data in samples_by_parameter(window, parameters):
-                if self.halted or (self.hurried and self._time_is_up()):
+                if self.hurried and (self.halted or self._time_is_up()):
                     return False
                 self._call(self._samples, data)
         if self._times.calls:
-            if self.halted or (self.hurried and self._time_is_up()):
+            if self.hurried and (self.halted or self._time_is_up()):
                 return False
             self._call(self._times, samples_by_time(window, parameters))
         return True
@@ -88,10 +88,8 @@ class Emission:
     def _call(self, handlers: Handlers, data: Slide) -> None:
         calls = handlers.calls
         for call in calls:
-            if self.halted:
-                return
-            # One that another handler has removed meanwhile.
-            if handlers.calls is not calls and call not in handlers.calls:
+            # Abandoned, or removed by another handler meanwhile.
+            if self.halted or (handlers.calls is not calls and call not in handlers.calls):
                 continue
             try:
                 call(data)

@@ -271,10 +271,12 @@ class SampleReaderService(LibraryService, ISampleReaderService):
         """Call neither handlers nor subscribers any more."""
         super().call_no_more()
         self._emission.halted = True
+        self._emission.hurried = True
 
     def prepare_stop(self, deadline: float) -> None:
         """Take nothing more, and deliver what has arrived as far as there is time."""
-        self._leave_upstream()
+        if self._inbox is not None:
+            self._inbox.close()
         if self._dispatcher is not None:
             self._dispatcher.ask_to_stop(max(deadline - time.monotonic(), 0.0) * _DRAIN)
             self._emission.hurried = True
@@ -283,7 +285,10 @@ class SampleReaderService(LibraryService, ISampleReaderService):
         """Deliver what has arrived, as far as there is time, and the ends."""
         self.prepare_stop(deadline)
         dispatcher = self._dispatcher
-        if dispatcher is None or dispatcher.join(deadline - time.monotonic()):
+        in_time = dispatcher is None or dispatcher.join(deadline - time.monotonic())
+        # Only now: a group is told of what was handled to the last.
+        self._leave_upstream()
+        if in_time:
             return ""
         self.call_no_more()
         return "a handler has not returned; it is left alone, and no other is called"
@@ -311,6 +316,7 @@ class SampleReaderService(LibraryService, ISampleReaderService):
             self.logger.error(f"{self.what}: stopped before {self._cut_short} slides were delivered in full")
         self._tell_taps("on_upstream_stopped")
         if inbox is not None:
+            self._store(inbox)
             inbox.settled()
 
     def _take(self, lot: Lot, inbox: Inbox, dispatcher: Dispatcher) -> None:

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, overload
 import numpy as np
 
 from ma_dataplatforms_streaming_support_library.contracts.buffering.generic_value import GenericValue
-from ma_dataplatforms_streaming_support_library.contracts.buffering.lazy_sequence import LazySequence, ValueSequence
+from ma_dataplatforms_streaming_support_library.contracts.buffering.lazy_sequence import (
+    ColumnSequence,
+    LazySequence,
+    ValueSequence,
+)
 from ma_dataplatforms_streaming_support_library.contracts.buffering.sample_data import SampleData
 from ma_dataplatforms_streaming_support_library.contracts.buffering.sample_value import SampleValue, sample_values
 from ma_dataplatforms_streaming_support_library.contracts.buffering.timestamp_column import TimestampColumn
@@ -39,9 +43,14 @@ _GROUP: Final = attrgetter("kind", "identifier")
 
 def samples_by_parameter(window: Window, parameters: Iterable[str]) -> Iterator[SampleData]:
     """What sample handlers get for a window: these parameters, then events, errors, CAN frames and markers."""
-    source, key, start_ns, end_ns = window.data_source, window.session_key, window.start_ns, window.end_ns
     for parameter in parameters:
-        yield SampleData(source, key, parameter, start_ns, end_ns, _WindowValues(window, parameter))
+        data = _WindowSampleData()
+        data._window = window  # noqa: SLF001
+        data._parameter = parameter  # noqa: SLF001
+        yield data
+    if not window.others:
+        return
+    source, key, start_ns, end_ns = window.data_source, window.session_key, window.start_ns, window.end_ns
     for (_, identifier), found in groupby(window.others, _GROUP):
         values = [TimestampValue(other.time_ns, GenericValue(payload(other))) for other in found]
         yield SampleData(source, key, identifier, start_ns, end_ns, values)
@@ -53,6 +62,75 @@ def samples_by_time(window: Window, parameters: Sequence[str]) -> TimestampData:
     return TimestampData(window.data_source, window.session_key, window.start_ns, window.end_ns, columns)
 
 
+class _WindowSampleData(SampleData):
+    """The samples of one parameter in a window. Many are made and few of them looked at: nothing is copied into it."""
+
+    __slots__ = ("_parameter", "_window")
+
+    _window: Window
+    _parameter: str
+
+    __init__ = object.__init__  # filled in after it was made, which is faster
+
+    @property
+    def data_source(self) -> str:
+        """Who produced them."""
+        return self._window.data_source
+
+    @property
+    def session_key(self) -> str:
+        """The session they belong to."""
+        return self._window.session_key
+
+    @property
+    def start_time(self) -> int:
+        """Beginning of the slide, ns since the Unix epoch."""
+        return self._window.start_ns
+
+    @property
+    def end_time(self) -> int:
+        """End of the slide, exclusive, ns since the Unix epoch."""
+        return self._window.end_ns
+
+    @property
+    def identifier(self) -> str:
+        """The parameter."""
+        return self._parameter
+
+    @property
+    def parameter_identifier(self) -> str:
+        """The same as `identifier`."""
+        return self._parameter
+
+    @property
+    def values(self) -> _WindowValues:
+        """The values by time, made when they are iterated over."""
+        return _WindowValues(self._window, self._parameter)
+
+    @property
+    def timestamps(self) -> NDArray[np.uint64]:
+        """Times of the values in ns since the Unix epoch, shape (n,); the window's own memory."""
+        return self.values.timestamps
+
+    @property
+    def samples(self) -> NDArray[np.float64]:
+        """The values as doubles, shape (n,), NaN for texts; the window's own memory if they are doubles."""
+        return self.values.samples
+
+    @property
+    def statuses(self) -> NDArray[np.uint8]:
+        """`ValueStatus` of the values as numbers, shape (n,); the window's own memory unless all are valid."""
+        return self.values.statuses
+
+    def __repr__(self) -> str:
+        return self.described("SampleData")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Whoever keeps it elsewhere has no use for the window.
+        parts = (self.data_source, self.session_key, self.identifier, self.start_time, self.end_time, list(self.values))
+        return SampleData, parts
+
+
 class _WindowValues(ValueSequence):
     """The values of one parameter in a window.
 
@@ -61,29 +139,19 @@ class _WindowValues(ValueSequence):
         parameter: One of the window's.
     """
 
-    __slots__ = ("_arrays", "_lists", "_parameter", "_window")
-
-    _lists: tuple[list[int], list[Any], list[ValueStatus] | None]
-    _arrays: tuple[NDArray[np.int64], NDArray[Any], NDArray[np.uint8] | None]
+    __slots__ = ("_lists", "_parameter", "_window")
 
     def __init__(self, window: Window, parameter: str) -> None:
         self._window = window
         self._parameter = parameter
+        self._lists: tuple[list[int], list[Any], list[ValueStatus] | None] | None = None
 
     def _as_lists(self) -> tuple[list[int], list[Any], list[ValueStatus] | None]:
-        try:
-            return self._lists
-        except AttributeError:
+        found = self._lists
+        if found is None:
             times, raws, statuses = self._window.lists(self._parameter)
-            self._lists = times, raws, _statuses(statuses)
-            return self._lists
-
-    def _as_arrays(self) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.uint8] | None]:
-        try:
-            return self._arrays
-        except AttributeError:
-            self._arrays = self._window.arrays(self._parameter)
-            return self._arrays
+            self._lists = found = times, raws, None if statuses is None else _statuses(statuses)
+        return found
 
     def __len__(self) -> int:
         return len(self._as_lists()[0])
@@ -107,12 +175,12 @@ class _WindowValues(ValueSequence):
     @property
     def timestamps(self) -> NDArray[np.uint64]:
         """Times in ns since the Unix epoch, shape (n,); the window's own memory."""
-        return self._as_arrays()[0].view(np.uint64)
+        return self._window.arrays(self._parameter)[0].view(np.uint64)
 
     @property
     def samples(self) -> NDArray[np.float64]:
         """The values as doubles, shape (n,); the window's own memory if they are doubles."""
-        values = self._as_arrays()[1]
+        values = self._window.arrays(self._parameter)[1]
         if values.dtype == np.float64:
             return values
         if values.dtype != object:
@@ -122,7 +190,7 @@ class _WindowValues(ValueSequence):
     @property
     def statuses(self) -> NDArray[np.uint8]:
         """`ValueStatus` of the values as numbers, shape (n,); the window's own memory unless all are valid."""
-        times, _, status = self._as_arrays()
+        times, _, status = self._window.arrays(self._parameter)
         return np.broadcast_to(_ALL_VALID, times.shape) if status is None else status
 
 
@@ -161,7 +229,7 @@ class _Row(LazySequence[SampleValue]):
         return next(sample_values([self._identifiers[index]], [self._raws[index]], found))
 
 
-class _WindowColumns(LazySequence[TimestampColumn]):
+class _WindowColumns(ColumnSequence):
     """The columns of a window: one for each time at which there is something.
 
     Args:
@@ -177,12 +245,20 @@ class _WindowColumns(LazySequence[TimestampColumn]):
     def _rows(self) -> tuple[list[int], list[_Row]]:
         """Times and values, put in order at once for the whole window."""
         times, offsets, identifiers, raws, statuses = self._window.rows(self._parameters)
-        known = _statuses(statuses)
+        known = None if statuses is None else _statuses(statuses)
         rows = [
             _Row(identifiers[begin:end], raws[begin:end], None if known is None else known[begin:end])
             for begin, end in pairwise(offsets)
         ]
         return _with_others(times, rows, self._window.others) if self._window.others else (times, rows)
+
+    @cached_property
+    def arrays(self) -> tuple[tuple[str, ...], NDArray[np.uint64], NDArray[np.float64]]:
+        """The p parameters, the n times in ns, and the samples as doubles of shape (n, p), NaN where there is none."""
+        # All of them need not be looked up one by one.
+        everything = len(self._parameters) == len(self._window.parameters)
+        times, values = self._window.wide(None if everything else self._parameters)
+        return tuple(self._parameters), times.view(np.uint64), values
 
     def __len__(self) -> int:
         return len(self._rows[0])
@@ -217,6 +293,6 @@ def _row_of(values: list[SampleValue]) -> _Row:
     return _Row([value.identifier for value in values], raws, [value.status for value in values])
 
 
-def _statuses(numbers: list[int] | None) -> list[ValueStatus] | None:
+def _statuses(numbers: list[int]) -> list[ValueStatus]:
     """The members of the enumeration for their numbers, shared."""
-    return None if numbers is None else list(map(_STATUSES.__getitem__, numbers))
+    return list(map(_STATUSES.__getitem__, numbers))

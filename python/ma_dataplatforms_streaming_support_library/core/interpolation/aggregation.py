@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
@@ -47,13 +48,14 @@ class Aggregation:
 
     def __init__(self, subscription: Subscription, on_hold_ended: Callable[[str], None]) -> None:
         assert subscription.default is not None
+        longest = subscription.default.longest_hold_seconds
         self._parameters = subscription.parameters
         self._resampler = telewire.Resampler(
             subscription.parameters,
-            rate_hz=subscription.frequency_hz,
+            subscription.frequency_hz,
             aggregates=_AGGREGATES,
-            hold=True,
-            longest_hold_s=subscription.default.longest_hold_seconds,
+            gaps="hold",
+            longest_gap_s=math.inf if longest is None else longest,
         )
         self._on_hold_ended = on_hold_ended
         # Whether the interval before had a value, by parameter.
@@ -75,11 +77,9 @@ class Aggregation:
         """The intervals up to the last sample's."""
         return self._looked_at(self._resampler.finish())
 
-    def _looked_at(self, blocks: list[telewire.GridBlock]) -> Iterable[Aggregated]:
+    def _looked_at(self, blocks: Iterable[telewire.GridBlock]) -> Iterable[Aggregated]:
         for block in blocks:
-            if not len(block.timestamps_ns):
-                continue
-            has = (block.counts > 0) | block.held
+            has = (block.counts > 0) | block.filled
             before = np.vstack((self._had, has[:-1]))
             for column in np.flatnonzero((before & ~has).any(axis=0)):
                 self._on_hold_ended(self._parameters[column])
@@ -91,7 +91,7 @@ def _results(block: telewire.GridBlock, first: int, last: int) -> list[IProcessR
     rows = slice(first, last)
     columns = [block.aggregate(name)[rows].ravel().tolist() for name in _AGGREGATES]
     starts, ends = block.timestamps_ns[rows].tolist(), block.interval_ends_ns[rows].tolist()
-    counts, held = block.counts[rows].ravel().tolist(), block.held[rows].ravel().tolist()
+    counts, held = block.counts[rows].ravel().tolist(), block.filled[rows].ravel().tolist()
     of, parameters = DefaultResult.of, block.parameters
     values = zip(counts, held, zip(*columns, strict=True), strict=True)
     return [

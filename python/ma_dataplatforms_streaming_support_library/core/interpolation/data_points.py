@@ -22,7 +22,7 @@ class PointColumn:
         parameter: The parameter.
         timestamps_ns: Times, ascending, ns since the Unix epoch, shape (n,).
         values: As doubles, shape (n,).
-        status: `ValueStatus` as numbers, shape (n,).
+        status: `ValueStatus` as numbers, shape (n,); None if all are valid.
     """
 
     __slots__ = ("_plain", "parameter", "status", "timestamps_ns", "values")
@@ -32,21 +32,23 @@ class PointColumn:
         parameter: str,
         timestamps_ns: NDArray[np.int64],
         values: NDArray[np.float64],
-        status: NDArray[np.uint8],
+        status: NDArray[np.uint8] | None,
     ) -> None:
         self.parameter = parameter
         self.timestamps_ns = timestamps_ns
         self.values = values
         self.status = status
-        self._plain: tuple[list[int], list[float], list[int]] | None = None
+        self._plain: tuple[list[int], list[float], list[int] | None] | None = None
 
     def point(self, index: int) -> DataPoint:
         """One of them."""
         # One conversion of whole arrays is cheaper than one for each of their elements.
         if self._plain is None:
-            self._plain = self.timestamps_ns.tolist(), self.values.tolist(), self.status.tolist()
-        times, values, status = self._plain
-        return DataPoint(self.parameter, times[index], values[index], ValueStatus(status[index]))
+            status = None if self.status is None else self.status.tolist()
+            self._plain = self.timestamps_ns.tolist(), self.values.tolist(), status
+        times, values, statuses = self._plain
+        found = ValueStatus.VALID if statuses is None else ValueStatus(statuses[index])
+        return DataPoint(self.parameter, times[index], values[index], found)
 
 
 class DataPoints(Sequence[DataPoint]):

@@ -101,7 +101,9 @@ class DataReaderService(LibraryService, IDataReaderService):
                     f"{self.what} is started and reads from another sample reader; stop it, and use a new one"
                 )
             self._upstream = upstream
-            self._tap = new = Tap(_PATIENCE_S, self._warn_of_passing_over, lambda: upstream.stop_begun)
+            self._tap = new = Tap(
+                _PATIENCE_S, self._warn_of_passing_over, lambda: upstream.stop_begun, upstream.get_last_time_info
+            )
             # `start` holds the lock when it looks for a tap, so one of the two sees the other.
             if self._dispatcher is not None:
                 new.take_part()
@@ -245,10 +247,12 @@ class DataReaderService(LibraryService, IDataReaderService):
             return
         subscriptions = self._subscriptions
         match item:
-            case Windowed(window):
+            case Windowed(window, frontier_ns):
                 if not subscriptions:
                     self._warn_of_nobody()
-                self._session(window.data_source, window.session_key, dispatcher).take(window, subscriptions)
+                self._session(window.data_source, window.session_key, dispatcher).take(
+                    window, frontier_ns, subscriptions
+                )
             case SuppliedUpTo(data_source, session_key, frontier_ns):
                 self._session(data_source, session_key, dispatcher).supplied(frontier_ns, subscriptions)
             case SessionBegan(info):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-import telewire
+from ma_dataplatforms_streaming_support_library.core.interpolation.grid import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ class Deliveries:
     """
 
     def __init__(self, frequency_hz: float) -> None:
-        self._grid = telewire.Grid(frequency_hz)
+        self._grid = Grid(frequency_hz)
         self._open: Delivery | None = None
 
     def add(self, intervals: Intervals) -> Iterator[Delivery]:

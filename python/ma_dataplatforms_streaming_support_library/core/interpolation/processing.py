@@ -32,10 +32,10 @@ class Processed:
     def __init__(self, block: telewire.PointBlock, processing: Processing) -> None:
         self._block = block
         self._processing = processing
-        self._starts: list[int] = block.timestamps_ns.tolist()
+        self._starts: list[int] = block.interval_starts_ns.tolist()
         self.ends_ns: NDArray[np.int64] = block.interval_ends_ns
         self._ends: list[int] = self.ends_ns.tolist()
-        self._columns = [_Column(block, parameter) for parameter in block.parameters]
+        self._columns = [_Column(points) for points in block]
 
     def results(self, first: int, last: int) -> ResultSource:
         """What the processor says, interval by interval."""
@@ -55,15 +55,13 @@ class Processed:
 class _Column:
     """The points of one parameter in a block of intervals, which are asked for one after another."""
 
-    def __init__(self, block: telewire.PointBlock, parameter: str) -> None:
-        points = block[parameter]
-        self.parameter = parameter
+    def __init__(self, points: telewire.Points) -> None:
+        self.parameter = parameter = points.identifier
         self._points = PointColumn(parameter, points.timestamps_ns, points.values, points.status)
         self._offsets: list[int] = points.offsets.tolist()
         self._before: DataPoint | None = None
         if (before := points.before) is not None:
-            time_ns, value, status = before
-            self._before = DataPoint(parameter, time_ns, value, ValueStatus(status))
+            self._before = DataPoint(parameter, before.timestamp_ns, before.value, ValueStatus(before.status))
 
     def interval(self, number: int) -> tuple[DataPoints, DataPoint | None]:
         """Points of an interval, and the last one before it."""
@@ -97,7 +95,7 @@ class Processing:
         self._of = data_source, session_key, subscription.key
         self.wanted = wanted
         self._on_error = on_error
-        self._points = telewire.PointBatcher(subscription.parameters, rate_hz=subscription.frequency_hz)
+        self._points = telewire.PointBatcher(subscription.parameters, subscription.frequency_hz)
 
     def begin_at(self, frontier_ns: int) -> None:
         """No interval that begins before."""

@@ -66,12 +66,12 @@ class SessionReading:
         self._of: tuple[Subscription, ...] = ()
         self._subscribed: list[_Subscribed] = []
 
-    def take(self, window: telewire.Window, subscriptions: tuple[Subscription, ...]) -> None:
-        """The next samples: bring every subscription up to date and deliver what is due."""
+    def take(self, window: telewire.Window, frontier_ns: int, subscriptions: tuple[Subscription, ...]) -> None:
+        """The next samples, with which everything before `frontier_ns` is there; deliver what is due."""
         self._follow(subscriptions, window.start_ns)
         for found in self._subscribed:
             found.readout.take(window)
-        self._advance(window.end_ns)
+        self._advance(frontier_ns)
 
     def supplied(self, frontier_ns: int, subscriptions: tuple[Subscription, ...]) -> None:
         """Everything before `frontier_ns` has been taken."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import telewire
     from ma_dataplatforms_streaming_support_library.contracts.session_management.session_info import SessionInfo
@@ -40,6 +40,8 @@ class Windowed:
     """The next samples of a session."""
 
     window: telewire.Window
+    frontier_ns: int
+    """Everything before has been supplied: the window's end, or the session's last sample in a window beyond it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +71,20 @@ class Tap:
         on_passed_over: Called, once, when that time is over.
         upstream_stopping: Whether the sample reader has been asked to stop. It then must not wait any more: whoever
             stops it may be the very callback for which the queue does not empty.
+        last_times: The latest time on each stream of a session, of a data source and a session key.
     """
 
     def __init__(
-        self, patience_s: float, on_passed_over: Callable[[], None], upstream_stopping: Callable[[], bool]
+        self,
+        patience_s: float,
+        on_passed_over: Callable[[], None],
+        upstream_stopping: Callable[[], bool],
+        last_times: Callable[[str, str], Sequence[tuple[str, int]]],
     ) -> None:
         self._patience_s = patience_s
         self._on_passed_over = on_passed_over
         self._upstream_stopping = upstream_stopping
+        self._last_times = last_times
         self._changed = threading.Condition()
         self._items: deque[Item] = deque()
         self._samples = 0
@@ -94,7 +102,8 @@ class Tap:
 
     def on_window(self, window: telewire.Window) -> None:
         """The next samples of a session; waits while there is no room for them."""
-        self._put(Windowed(window), len(window))
+        frontier_ns = self._within(window.data_source, window.session_key, window.end_ns)
+        self._put(Windowed(window, frontier_ns), len(window))
 
     def on_frontier(self, data_source: str, session_key: str, frontier_ns: int) -> None:
         """Everything of a session before `frontier_ns` has been handed over."""
@@ -104,11 +113,17 @@ class Tap:
         """Everything of a session has been handed over; it ended before `end_ns`."""
         # An empty session has no end, and nothing that could be complete before it.
         if end_ns:
-            self._put(SuppliedUpTo(info.data_source, info.session_key, end_ns))
+            frontier_ns = self._within(info.data_source, info.session_key, end_ns)
+            self._put(SuppliedUpTo(info.data_source, info.session_key, frontier_ns))
         self._put(SessionEnded(info))
 
     def on_upstream_stopped(self) -> None:
         """The sample reader has stopped; everything it had was handed over, the ends of its sessions too."""
+
+    def _within(self, data_source: str, session_key: str, frontier_ns: int) -> int:
+        """A frontier, but not beyond a session's last sample, where its last window ends later."""
+        last_ns = max((time_ns for _, time_ns in self._last_times(data_source, session_key)), default=frontier_ns)
+        return min(frontier_ns, last_ns + 1)
 
     def _put(self, item: Item, samples: int = 0) -> None:
         told = False

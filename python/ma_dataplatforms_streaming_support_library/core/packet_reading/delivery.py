@@ -53,6 +53,7 @@ class Delivery:
         positions: What a group has handled, if others than the handlers take its packets too.
         on_event: Called with everything that happens between packets.
         watched: Says what to call, before the handlers, with packets of certain types; asked before each run.
+        on_open: Called when giving out begins.
         grace_s: How long after the first handler was registered giving out begins, in seconds.
         batch: How many packets and events are taken at once.
         bounded: Whether the reader's queue has a limit; without, a long queue is warned about.
@@ -68,6 +69,7 @@ class Delivery:
         positions: Positions,
         on_event: Callable[[ReaderEvent], None],
         watched: Callable[[], Mapping[str, Callable[[Packet], None]]],
+        on_open: Callable[[], None],
         *,
         grace_s: float,
         batch: int,
@@ -96,6 +98,7 @@ class Delivery:
         self._streams: set[str | None] = set()
         self._store_at = 0.0
         self._watched = watched
+        self._on_open = on_open
         self.read: Counter[str | None] = Counter()
         """Packets taken from the reader, by stream."""
         self.delivered: Counter[str | None] = Counter()
@@ -126,11 +129,12 @@ class Delivery:
             if items is None:
                 return
             if items:
-                self._gate.pass_through(
+                if self._gate.pass_through(
                     dispatcher,
                     packets=any(isinstance(item, Packet) for item in items),
                     waiting=lambda: self._reader.counts.packets > 0,
-                )
+                ):
+                    self._on_open()
                 self._deliver(items, dispatcher)
         queued = self._reader.queued
         while queued > 0 and dispatcher.draining and not self._halted:

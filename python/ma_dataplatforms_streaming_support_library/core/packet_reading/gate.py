@@ -61,7 +61,7 @@ class Gate:
         self._item_at = 0.0
         self._packet_at = 0.0
 
-    def pass_through(self, dispatcher: Dispatcher, *, packets: bool, waiting: Callable[[], bool]) -> None:
+    def pass_through(self, dispatcher: Dispatcher, *, packets: bool, waiting: Callable[[], bool]) -> bool:
         """Wait until the gate opens or the dispatcher is to stop; on the dispatcher's thread.
 
         Args:
@@ -69,9 +69,12 @@ class Gate:
             packets: Whether there are packets to give out, and not events alone. Events go through after the same
                 time, but use up nothing of the time that packets have.
             waiting: Whether packets wait behind what there is to give out.
+
+        Returns:
+            Whether it opened now.
         """
         if self._open:
-            return
+            return False
         self._item_at = self._item_at or time.monotonic()
         while not dispatcher.stopping:
             if not self._packet_at and (packets or waiting()):
@@ -87,3 +90,4 @@ class Gate:
                 break
             dispatcher.wait(_SLICE_S)
         self._open = packets or self._arrival.at > 0
+        return self._open

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import telewire
@@ -71,6 +72,7 @@ class PacketReaderService(ReaderService, IPacketReaderService):
         self._reading = configuration
         self._completion = Completion(finite=configuration.reading_type is PacketReadingType.HISTORIC)
         self._known: dict[str, SessionInfo] = {}
+        self._aligning = threading.Lock()
         self.session_reading_started: Event[SessionInfo] = self.event("session_reading_started")
         self.stream_reading_started: Event[StreamInfo] = self.event("stream_reading_started")
         self.stream_reading_completed: Event[StreamInfo] = self.event("stream_reading_completed")
@@ -145,15 +147,14 @@ class PacketReaderService(ReaderService, IPacketReaderService):
         """The sessions whose reading has begun and is not complete, by key; on the dispatcher's thread."""
         return dict(self._known)
 
-    def on_start(self) -> None:
-        """Begin reading."""
-        super().on_start()
-        # Something may have been attached just now.
+    def on_giving_out(self) -> None:
+        """Now it is known whether a sample reader is attached."""
         self._align()
 
     def _align(self) -> None:
-        if (reader := self._reader) is not None:
-            reader.align(bool(self._sinks))
+        with self._aligning:
+            if (reader := self._reader) is not None:
+                reader.align(bool(self._sinks))
 
     # Beginning
 
@@ -176,7 +177,8 @@ class PacketReaderService(ReaderService, IPacketReaderService):
             buffer_bytes=0,
             buffer_packets=buffer_packets,
         )
-        reader.align(bool(self._sinks))
+        # If nobody is there yet, it may be a sample reader that comes: what waits for it must be fetched in order.
+        reader.align(bool(self._sinks) or not self._handlers.calls)
         what = f"session '{reading.session_key}'" if reading.session_key else f"'{reading.session_identifier_pattern}'"
         self.logger.info(
             f"{self.what}: reading {what} of data source '{reading.data_source}', {reading.reading_type.name}"

@@ -41,7 +41,8 @@ class Positions:
     def handled(self, who: object, offsets: Iterable[tuple[str, int, int]]) -> None:
         """`who` has handled the packets up to these offsets, by topic and partition; store what all have."""
         with self._lock:
-            own = self._open.setdefault(who, {})
+            if (own := self._open.get(who)) is None:
+                return
             for topic, partition, offset in offsets:
                 own[topic, partition] = offset + 1
                 self._advance((topic, partition))

@@ -94,6 +94,9 @@ class ReaderService(LibraryService):
         """What to call, before the handlers, with packets of certain types; asked now and then."""
         return {}
 
+    def on_giving_out(self) -> None:
+        """Somebody is there to whom packets are given, or it was waited long enough; on the dispatcher's thread."""
+
     def on_read_all(self) -> None:
         """There is nothing more to read."""
 
@@ -149,6 +152,7 @@ class ReaderService(LibraryService):
             self._positions,
             self.on_reader_event,
             self.watched,
+            self.on_giving_out,
             grace_s=self._grace_s,
             batch=batch,
             bounded=self._buffer_length > 0,

@@ -2,6 +2,7 @@
 
 import math
 import threading
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ma_dataplatforms_streaming_support_library import (
 )
 from ma_dataplatforms_streaming_support_library.core.interpolation import tap as tap_module
 from ma_dataplatforms_streaming_support_library.core.interpolation.data_points import DataPoints, PointColumn
+from ma_dataplatforms_streaming_support_library.core.interpolation.grid import Grid
 from ma_dataplatforms_streaming_support_library.core.interpolation.subscription import Subscription
 from ma_dataplatforms_streaming_support_library.core.interpolation.tap import SessionEnded, SuppliedUpTo, Tap, Windowed
 
@@ -88,6 +90,8 @@ def test_only_the_default_processor_itself_is_replaced_by_the_native_one() -> No
 class Window:
     """Something of a size."""
 
+    data_source, session_key, end_ns = "Car", "key", 100
+
     def __init__(self, samples: int) -> None:
         self.samples = samples
 
@@ -101,7 +105,13 @@ class Tapped:
     def __init__(self, *, patience_s: float = DEADLINE_S, taking: bool = True) -> None:
         self.passed_over = 0
         self.upstream_stopping = False
-        self.tap = Tap(patience_s, self._on_passed_over, lambda: self.upstream_stopping)
+        self.last_ns: list[int] = []
+        self.tap = Tap(
+            patience_s,
+            self._on_passed_over,
+            lambda: self.upstream_stopping,
+            lambda _source, _key: [("", last) for last in self.last_ns],
+        )
         if taking:
             self.tap.take_part()
 
@@ -137,6 +147,16 @@ def test_frontiers_without_anything_between_are_one(monkeypatch: pytest.MonkeyPa
         SuppliedUpTo("Car", "key", 12),
         SessionEnded(INFO),
     ]
+
+
+@pytest.mark.parametrize(("last_ns", "frontier_ns"), [([], 100), ([500, 70], 100), ([70, 60], 71)])
+def test_a_frontier_does_not_go_beyond_the_last_sample_of_a_session(last_ns: list[int], frontier_ns: int) -> None:
+    tapped = Tapped()
+    tapped.last_ns = last_ns
+    tapped.give(1).join(DEADLINE_S)
+    tapped.tap.on_session_completed(INFO, 100)
+    window, supplied, _ = tapped.take()
+    assert (window.frontier_ns, supplied.frontier_ns) == (frontier_ns, frontier_ns)
 
 
 def test_a_full_queue_makes_wait_until_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,3 +272,13 @@ def test_results_made_in_masses_equal_those_made_one_by_one() -> None:
     assert DefaultResult.of("V", 0, 1, 0, (None,) * 5) == DefaultResult.empty("V", 0, 1)
     with pytest.raises(AttributeError):
         sub.anything = 5  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("frequency", [60.0, 10.0, 0.3, 1e-6, 1e9, 123.456789])
+def test_conformance_13_delivery_intervals_have_no_gap_and_do_not_drift(frequency: float) -> None:
+    grid, exact = Grid(frequency), Fraction(10**15, round(frequency * 10**6))
+    for number in [*range(50), 10**6, 10**6 + 1, 1_700_000_000 * 60]:
+        start, end = grid.start(number), grid.start(number + 1)
+        assert start == math.floor(number * exact)
+        assert (grid.index(start), grid.index(end - 1), grid.index(end)) == (number, number, number + 1)
+    assert [Grid(60.0).start(number) for number in range(4)] == [0, 16_666_666, 33_333_333, 50_000_000]

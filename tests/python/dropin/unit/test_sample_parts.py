@@ -193,7 +193,12 @@ def test_a_full_inbox_waits_until_there_is_room_or_hurry_or_it_is_closed() -> No
 
     def fill(hurry: Any) -> threading.Thread:
         done.clear()
-        thread = threading.Thread(target=lambda: (box.take([1], hurry), done.set()))
+
+        def take() -> None:
+            box.take([1], hurry)
+            done.set()
+
+        thread = threading.Thread(target=take)
         thread.start()
         return thread
 
@@ -261,6 +266,12 @@ def test_the_slowest_of_all_who_were_given_something_decides() -> None:
     found.leave("c")
     found.handled("a", [("t", 0, 10)])
     assert stored[-1] == ("t", 0, 10)
+    # It holds nothing back any more, whatever it still says.
+    found.handled("c", [("t", 0, 10)])
+    for who in "ab":
+        found.given(who, [Packet(11)])
+        found.handled(who, [("t", 0, 11)])
+    assert stored[-1] == ("t", 0, 11)
 
 
 def test_values_made_in_masses_are_those_of_the_constructors() -> None:
