@@ -177,8 +177,9 @@ impl Feed {
             Item::Packet(packet) => ours(&packet.session.key),
             Item::CoverageCursor { session, .. } => ours(&session.key),
             Item::StreamStarted(stream) | Item::StreamCompleted(stream) => ours(&stream.session.key),
-            Item::SessionStarted(info) | Item::SessionUpdated(info) => ours(&info.key),
-            Item::Associated { .. } | Item::SessionCompleted { .. } => false,
+            Item::SessionUpdated(info) => ours(&info.key),
+            // They stay where they are: before all that comes back.
+            Item::SessionStarted(_) | Item::Associated { .. } | Item::SessionCompleted { .. } => false,
         });
         let mut last = None;
         for item in items {
