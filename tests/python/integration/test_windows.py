@@ -759,6 +759,8 @@ def test_a_merger_may_be_asked_while_another_thread_pushes(client: telewire.Clie
         {"slide": 1.5},
         {"slide_percent": 0},
         {"slide_percent": 101},
+        {"slide_percent": "5"},
+        {"slide_percent": 2.5},
     ],
 )
 def test_lengths_and_slides_that_make_no_sense_are_refused(client: telewire.Client, given: dict[str, Any]) -> None:
