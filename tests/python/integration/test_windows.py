@@ -481,7 +481,8 @@ def test_markers_alone_come_while_the_session_goes_on(client: telewire.Client, s
     assert len(packets) == 5
     # Nobody wants a sample: their times let the marker out, as they do where all samples are wanted.
     found = []
-    for parameters in ([], None):
+    choices: tuple[list[str] | None, ...] = ([], None)
+    for parameters in choices:
         merger = client.merger(length="1s", slide=0.5, parameters=parameters, markers=True)
         windows = [item for item in merger.push(packets) if isinstance(item, Window)]
         found.append([(w.start_ns, other.time_ns) for w in windows for other in w.others])
