@@ -562,10 +562,10 @@ class Client:
         window_ns = nanoseconds("length", length) if length_ns is None else whole_ns("length_ns", length_ns)
         if slide_percent is None:
             step_ns = slide_ns(window_ns, slide)
-        elif 1 <= slide_percent <= 100:
-            step_ns = max(1, window_ns * operator.index(slide_percent) // 100)
+        elif isinstance(slide_percent, int) and not isinstance(slide_percent, bool) and 1 <= slide_percent <= 100:
+            step_ns = max(1, window_ns * slide_percent // 100)
         else:
-            raise ConfigError(f"slide_percent must be 1 to 100, not {slide_percent!r}")
+            raise ConfigError(f"slide_percent must be a whole number from 1 to 100, not {slide_percent!r}")
         wanted = {"event": events, "error": errors, "can": can, "marker": markers}
         core = self._core.merger(
             parameters=None if parameters is None else columns.names(parameters),

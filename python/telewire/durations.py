@@ -70,7 +70,8 @@ def _exact(what: str, given: object) -> Fraction:
     if isinstance(given, int | float) and not isinstance(given, bool):
         if not math.isfinite(given):
             raise ConfigError(f"{what} must be a length of time, not {given!r}")
-        return Fraction(repr(given)) * _UNITS["s"]
+        # As it was written: NumPy's doubles are written otherwise than Python's.
+        return Fraction(repr(float(given) if isinstance(given, float) else given)) * _UNITS["s"]
     if isinstance(given, str) and (found := _TEXT.fullmatch(given)) and found[2] in _UNITS:
         return Fraction(found[1]) * _UNITS[found[2]]
     raise ConfigError(f"{what} must be seconds, a timedelta, or a text such as '3s', '250ms' or '1min', not {given!r}")

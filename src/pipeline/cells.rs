@@ -141,8 +141,8 @@ impl Lane {
         if let &[a, b, c, d] = group {
             let parts = [a, b, c, d].map(|segment| &values[segment.from..segment.to]);
             let sums = abreast(parts);
-            for (segment, (min, max, sum)) in group.iter().zip(sums) {
-                self.cells.push(finished(*segment, min, max, sum, times, values));
+            for (segment, sums) in group.iter().zip(sums) {
+                self.cells.push(finished(*segment, sums, times, values));
             }
             return;
         }
@@ -201,32 +201,47 @@ impl Lane {
     }
 }
 
+/// Smallest, largest and sum of a column so far.
+#[derive(Clone, Copy)]
+struct Sums {
+    min: f64,
+    max: f64,
+    sum: f64,
+}
+
+impl Sums {
+    #[inline(always)]
+    fn of(value: f64) -> Self {
+        Self { min: value, max: value, sum: value }
+    }
+
+    #[inline(always)]
+    fn with(self, value: f64) -> Self {
+        Self {
+            min: if value < self.min { value } else { self.min },
+            max: if value > self.max { value } else { self.max },
+            sum: self.sum + value,
+        }
+    }
+}
+
 /// Smallest, largest and sum of four columns, none of them empty. NaN makes the sum NaN, and nothing else right.
-fn abreast(columns: [&[f64]; ABREAST]) -> [(f64, f64, f64); ABREAST] {
-    let mut found = columns.map(|column| (column[0], column[0], -0.0 + column[0]));
-    let shortest = columns.iter().map(|column| column.len()).min().unwrap_or(0);
-    let [a, b, c, d] = columns.map(|column| &column[..shortest]);
-    for index in 1..shortest {
-        for (found, value) in found.iter_mut().zip([a[index], b[index], c[index], d[index]]) {
-            add(found, value);
-        }
+fn abreast([a, b, c, d]: [&[f64]; ABREAST]) -> [Sums; ABREAST] {
+    let shortest = a.len().min(b.len()).min(c.len()).min(d.len());
+    // Each in variables of its own: they stay in registers.
+    let (mut of_a, mut of_b, mut of_c, mut of_d) = (Sums::of(a[0]), Sums::of(b[0]), Sums::of(c[0]), Sums::of(d[0]));
+    let together = a[1..shortest].iter().zip(&b[1..shortest]).zip(&c[1..shortest]).zip(&d[1..shortest]);
+    for (((&a, &b), &c), &d) in together {
+        of_a = of_a.with(a);
+        of_b = of_b.with(b);
+        of_c = of_c.with(c);
+        of_d = of_d.with(d);
     }
-    for (found, column) in found.iter_mut().zip(columns) {
-        for &value in &column[shortest..] {
-            add(found, value);
-        }
-    }
-    found
+    let rest = |sums: Sums, column: &[f64]| column[shortest..].iter().fold(sums, |sums, &value| sums.with(value));
+    [rest(of_a, a), rest(of_b, b), rest(of_c, c), rest(of_d, d)]
 }
 
-#[inline(always)]
-fn add(found: &mut (f64, f64, f64), value: f64) {
-    found.0 = if value < found.0 { value } else { found.0 };
-    found.1 = if value > found.1 { value } else { found.1 };
-    found.2 += value;
-}
-
-fn finished(segment: Segment, min: f64, max: f64, sum: f64, times: &[u64], values: &[f64]) -> Cell {
+fn finished(segment: Segment, Sums { min, max, sum }: Sums, times: &[u64], values: &[f64]) -> Cell {
     let Segment { k, from, to } = segment;
     if sum.is_nan() {
         // NaN among the values, or infinities of both signs.

@@ -159,6 +159,8 @@ pub struct Merger<T> {
     others: BTreeMap<(u64, u64), Other<T>>,
     clock: Option<u64>,
     frontier: Option<u64>,
+    /// The lowest sample that was passed over, before there is a frontier.
+    passed: Option<u64>,
     counts: MergeCounts,
 }
 
@@ -178,6 +180,7 @@ impl<T> Merger<T> {
             others: BTreeMap::new(),
             clock: None,
             frontier: None,
+            passed: None,
             counts: MergeCounts::default(),
         }
     }
@@ -229,6 +232,14 @@ impl<T> Merger<T> {
         }
         self.others.insert((other.time_ns, self.counts.others), other);
         self.counts.others += 1;
+        self.emit(out);
+    }
+
+    /// Moves the clock for a packet whose samples nobody wants. The lowest of them, which is needed before the first
+    /// slide, has a say in where that begins, as if they were there: what is no sample must not wait for ever.
+    pub fn pass_over(&mut self, stream: StreamId, lowest_ns: Option<u64>, highest_ns: u64, out: &mut Vec<Slide<T>>) {
+        self.passed = self.passed.into_iter().chain(lowest_ns).min();
+        self.move_clock(stream, highest_ns);
         self.emit(out);
     }
 
@@ -333,6 +344,12 @@ impl<T> Merger<T> {
 
     /// Where the first slide begins: at the lowest sample. What is no sample has no say in it.
     fn first_frontier(&self) -> Option<u64> {
+        let passed = self.passed.map(|time| time / self.options.slide_ns * self.options.slide_ns);
+        self.first_pile().into_iter().chain(passed).min()
+    }
+
+    /// Where the first slide begins that has samples.
+    fn first_pile(&self) -> Option<u64> {
         self.piles.keys().next().map(|slide| slide * self.options.slide_ns)
     }
 
@@ -355,7 +372,7 @@ impl<T> Merger<T> {
     fn next_start(&self, frontier: u64) -> Option<u64> {
         let slide_ns = self.options.slide_ns;
         let other = self.others.keys().next().map(|key| key.0 / slide_ns * slide_ns);
-        let first = self.first_frontier().into_iter().chain(other).min()?;
+        let first = self.first_pile().into_iter().chain(other).min()?;
         Some(first.max(frontier))
     }
 

@@ -463,12 +463,15 @@ impl Resampler {
         }
         for index in 0..self.lanes.len() {
             self.lanes[index].hand_on(stretch.from);
-            self.fill_column(table, index, stretch, at);
+            let expired = self.fill_column(table, index, stretch, at);
             self.lanes[index].hand_on(stretch.to);
+            // Of the gap at the end, which goes on with the next stretch.
+            self.lanes[index].is_expired = expired;
         }
     }
 
-    fn fill_column(&mut self, table: &mut GridTable, index: usize, stretch: &Stretch, at: usize) {
+    /// Fills the rows of a parameter. Returns whether they end in a gap that is too long to be held.
+    fn fill_column(&mut self, table: &mut GridTable, index: usize, stretch: &Stretch, at: usize) -> bool {
         let rows = stretch.rows();
         let lane = &self.lanes[index];
         let all = lane.cells();
@@ -551,7 +554,7 @@ impl Resampler {
                 expired = false;
             }
         }
-        self.lanes[index].is_expired = expired;
+        expired
     }
 }
 

@@ -95,8 +95,11 @@ fn model(tracks: &[Track], options: &ResampleOptions, begin_ns: u64) -> Vec<Row>
     let mut rows = Vec::new();
     for k in first..=last {
         let (start, end) = (grid.boundary(k), grid.boundary(k + 1));
-        let close = |&&(time, _): &&(u64, f64)| start.saturating_sub(HOUR) < grid.boundary(grid.index(time)) + 1;
-        let is_silent = !all.iter().flatten().any(|point| point.0 < end && close(&point));
+        // Left out after an hour without a point that is a million intervals long, too.
+        let is_silent = !all.iter().flatten().any(|&(time, _)| {
+            let point = grid.index(time);
+            point <= k && (k - point <= 1_000_000 || start <= grid.boundary(point) + HOUR)
+        });
         if start < begin_ns || is_silent {
             continue;
         }
@@ -378,7 +381,7 @@ fn gaps() -> impl Strategy<Value = Gaps> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn any_pieces_give_what_the_model_gives(

@@ -933,7 +933,7 @@ impl Feed {
             Event::End { topic, partition, offset } => {
                 if let Some(part) = self.slot(topic, partition).and_then(|slot| self.parts.get_mut(slot)) {
                     part.position = part.position.max(offset);
-                    part.supply.hear(true);
+                    part.supply.hear(Some(offset));
                 }
             }
             Event::Assigned(places) => {
@@ -956,7 +956,7 @@ impl Feed {
         self.recent = Some(slot);
         let Some(part) = self.parts.get_mut(slot) else { return };
         part.position = message.offset + 1;
-        part.supply.hear(false);
+        part.supply.hear(None);
         let key = message.key.unwrap_or_default();
         if key != self.recent_key.as_bytes() {
             self.recent_key.clear();

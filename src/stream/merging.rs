@@ -436,7 +436,10 @@ impl State {
         if resolved.names.is_empty() {
             // Nobody wants it; its times count all the same.
             if let Some(highest) = latest_ns(kind, content) {
-                self.sessions[session].advance(self.merge, &packet.stream, highest, &mut self.slides);
+                let times =
+                    self.sessions[session].is_before_first().then(|| self.times_of(packet, What::Samples(kind)));
+                let lowest = times.and_then(|times| times.iter().copied().min());
+                self.sessions[session].pass_over(self.merge, &packet.stream, (lowest, highest), &mut self.slides);
                 self.give_out(session, highest, out);
             }
             return Fed::Into(Until::Now);
@@ -519,6 +522,12 @@ impl State {
         let lowest = if is_sample { of.lowest_of(&self.times) } else { None };
         let highest = self.times.iter().copied().max();
         let due = highest.and_then(|highest| of.frontier_after(self.merge, lowest, highest));
+        // Looked at one by one only when there is something to do: there may be as many as come within a window.
+        if !due.is_some_and(|due| of.waits_before(due))
+            && !of.waits_for().any(|format| self.formats.knows(format, client))
+        {
+            return None;
+        }
         let mut index = 0;
         while let Some(pending) = self.sessions[session].pending(index) {
             let (format, is_due) = (pending.format.clone(), due.is_some_and(|due| pending.lowest < due));

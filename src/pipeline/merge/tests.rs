@@ -359,6 +359,21 @@ fn late_and_rejected_packets_move_the_clock() {
 }
 
 #[test]
+fn samples_that_are_passed_over_let_the_others_out_as_if_they_were_there() {
+    let mut run = Run::new(100, 10);
+    let stream = run.merger.stream(&"s".into());
+    run.other(OtherKind::Marker, "Marker", 1055, 1);
+    run.merger.pass_over(stream, Some(1043), 1050, &mut run.out);
+    assert_eq!((run.take().len(), run.merger.frontier()), (0, None));
+    run.merger.pass_over(stream, None, 1150, &mut run.out);
+    let slides = run.take();
+    assert_eq!((slides.len(), slides[0].start_ns, slides[0].others[0].item), (1, 1050, 1));
+    assert_eq!(run.merger.frontier(), Some(1060));
+    let counts = run.merger.counts();
+    assert_eq!((counts.received, counts.others, counts.rejected), (0, 1, 0));
+}
+
+#[test]
 fn a_session_of_many_windows_holds_no_more_memory_than_one_of_few() {
     let mut run = Run::new(3000, 5);
     let names = ["a", "b", "c", "d", "e", "f", "g", "h"];

@@ -25,19 +25,34 @@ const OVERDRAFT: usize = 128 << 20;
 /// What is known of the packets that a partition may have for us.
 #[derive(Default, Clone, Copy)]
 pub(super) struct Supply {
-    /// There were none behind our position when the broker last said something.
-    at_end: bool,
+    /// None lay between our position and this offset, the partition's end, when the broker last said something.
+    end: Option<i64>,
     /// The broker has said something since reading began here.
     heard: bool,
     /// It has not, for so long that nobody waits for it any more.
     given_up: bool,
     /// Not fetched: it is far ahead of the others.
     pub(super) paused: bool,
+    /// Whether it was caught up when that was last looked at, and in which round.
+    looked: (u64, bool),
 }
 
 impl Supply {
-    pub(super) fn hear(&mut self, at_end: bool) {
-        *self = Self { at_end, heard: true, given_up: false, paused: self.paused };
+    /// A record came, or word that there is none before this offset.
+    pub(super) fn hear(&mut self, end: Option<i64>) {
+        *self = Self { end, heard: true, paused: self.paused, ..Self::default() };
+    }
+
+    /// Whether there is nothing behind this position. `latest` is where the partition ended when librdkafka last had an
+    /// answer of the broker: what was in it may still lie in librdkafka's queue.
+    fn is_at_end(&mut self, position: i64, latest: Option<i64>) -> bool {
+        if self.end.is_none() && self.heard {
+            // Word of the end comes with the next answer, for which the broker has up to 100 ms. The last one says as
+            // well where the partition ends, but from before reading began here it may be any old one.
+            self.end = latest.filter(|latest| position >= *latest);
+        }
+        // What came since is waited for; if it is of a transaction that stays open, as long as our patience lasts.
+        self.end.is_some_and(|end| latest.is_none_or(|latest| latest <= end))
     }
 }
 
@@ -60,6 +75,8 @@ pub(super) struct Gate {
     opened: Instant,
     /// Packets could come since then.
     pub(super) listening: bool,
+    /// How often they were.
+    round: u64,
     /// Some partitions are paused.
     pausing: bool,
     warned: bool,
@@ -68,7 +85,7 @@ pub(super) struct Gate {
 impl Gate {
     pub(super) fn new(turn: u64, buffer_bytes: usize, now: Instant) -> Self {
         let budget = if buffer_bytes == 0 { DEFAULT_BUDGET } else { (buffer_bytes / 2).max(LEAST_BUDGET) };
-        Self { turn, budget, said: (0, 0), opened: now, listening: false, pausing: false, warned: false }
+        Self { turn, budget, said: (0, 0), opened: now, listening: false, round: 0, pausing: false, warned: false }
     }
 
     pub(super) fn is_on(&self) -> bool {
@@ -91,15 +108,16 @@ pub(super) fn hold(aligner: &mut Aligner<Item>, slot: usize, packet: Packet, fol
     }
 }
 
-/// Whether a partition has nothing that a session would have to wait for.
-fn caught_up(consumer: &Consumer, part: &mut Part, place: &Place) -> bool {
-    if part.supply.at_end || part.supply.given_up || place.end.is_some_and(|end| part.position.max(place.next) >= end) {
+/// Whether a partition has nothing that a session would have to wait for. It is looked at once in a round.
+fn caught_up(consumer: &Consumer, part: &mut Part, place: &Place, round: u64) -> bool {
+    if part.supply.given_up || place.end.is_some_and(|end| part.position.max(place.next) >= end) {
         return true;
     }
-    // Word of the end comes with the next answer of the broker, which has up to 100 ms for it. The last one tells as well
-    // where the partition ends, but from before reading began here it may be any old one.
-    part.supply.at_end = part.supply.heard && consumer.end_of(&part.place).is_some_and(|end| part.position >= end);
-    part.supply.at_end
+    if part.supply.looked.0 != round {
+        let latest = consumer.end_of(&part.place);
+        part.supply.looked = (round, part.supply.is_at_end(part.position, latest));
+    }
+    part.supply.looked.1
 }
 
 fn give(item: Item, streams: &mut BTreeMap<Arc<str>, StreamState>, out: &mut Vec<Item>) {
@@ -234,6 +252,8 @@ impl Feed {
         let passed = self.now.duration_since(self.gate.opened).min(TICK * 2);
         self.gate.opened = self.now;
         let passed = if std::mem::take(&mut self.gate.listening) { passed } else { Duration::ZERO };
+        self.gate.round += 1;
+        let round = self.gate.round;
         let (mut packets, mut bytes) = self.core.queue.space();
         for item in &self.out {
             packets = packets.saturating_sub(usize::from(matches!(item, Item::Packet(_))));
@@ -256,7 +276,7 @@ impl Feed {
                 let item = aligner.pop(|slot| {
                     let part = self.parts.get_mut(slot);
                     let known = part.zip(places.get(&slot));
-                    force || known.is_none_or(|(part, place)| caught_up(&self.consumer, part, place))
+                    force || known.is_none_or(|(part, place)| caught_up(&self.consumer, part, place, round))
                 });
                 let Some(item) = item else {
                     if moved || !stuck.wait(aligner, &mut self.parts, places, passed) {
@@ -415,8 +435,28 @@ mod tests {
         }
         assert!(stuck.wait(&aligner, &mut parts, &places, tick));
         assert!(parts[1].supply.given_up && !parts[0].supply.given_up);
-        parts[1].supply.hear(false);
+        parts[1].supply.hear(None);
         assert!(!parts[1].supply.given_up);
+    }
+
+    #[test]
+    fn what_lies_in_librdkafkas_queue_has_still_to_come() {
+        let mut supply = Supply::default();
+        assert!(!supply.is_at_end(7, Some(7)), "an answer from before reading began here");
+        supply.hear(None);
+        assert!(!supply.is_at_end(6, Some(7)));
+        assert!(supply.is_at_end(7, Some(7)));
+        assert!(!supply.is_at_end(7, Some(9)), "two more were fetched");
+        supply.hear(None);
+        assert!(supply.is_at_end(9, Some(9)));
+    }
+
+    #[test]
+    fn the_end_that_the_broker_tells_counts_until_the_partition_goes_on() {
+        let mut supply = Supply::default();
+        supply.hear(Some(9));
+        assert!(supply.is_at_end(7, Some(9)));
+        assert!(!supply.is_at_end(7, Some(10)));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! One session of many that are merged: its re-order buffer, the packets that wait for their data format, and what is
 //! still known after its end.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque, btree_map};
 use std::sync::Arc;
 
 use super::MergingCounts;
@@ -17,6 +18,9 @@ use crate::time::{Clock, NS_PER_SECOND};
 /// Samples so much ahead of the clock are told of.
 const AHEAD_NS: u64 = 3600 * NS_PER_SECOND;
 
+/// Formats whose parameters' numbers are remembered at most.
+const MOST_FORMATS: usize = 4096;
+
 /// A packet whose data format nobody has defined yet.
 pub(super) struct Pending {
     pub(super) packet: Packet,
@@ -28,12 +32,55 @@ pub(super) struct Pending {
     pub(super) is_sample: bool,
 }
 
+/// Packets that wait for their data format, in order of arrival.
+#[derive(Default)]
+struct Waiting {
+    packets: VecDeque<Pending>,
+    /// How many name each format.
+    formats: HashMap<UnknownFormat, usize>,
+    /// How many have each lowest time: of samples, and of what is none.
+    samples: BTreeMap<u64, usize>,
+    others: BTreeMap<u64, usize>,
+}
+
+impl Waiting {
+    fn push(&mut self, pending: Pending) {
+        *self.formats.entry(pending.format.clone()).or_default() += 1;
+        let times = if pending.is_sample { &mut self.samples } else { &mut self.others };
+        *times.entry(pending.lowest).or_default() += 1;
+        self.packets.push_back(pending);
+    }
+
+    fn remove(&mut self, index: usize) -> Option<Pending> {
+        let pending = self.packets.remove(index)?;
+        if let Entry::Occupied(mut format) = self.formats.entry(pending.format.clone()) {
+            *format.get_mut() -= 1;
+            if *format.get() == 0 {
+                format.remove();
+            }
+        }
+        let times = if pending.is_sample { &mut self.samples } else { &mut self.others };
+        if let btree_map::Entry::Occupied(mut time) = times.entry(pending.lowest) {
+            *time.get_mut() -= 1;
+            if *time.get() == 0 {
+                time.remove();
+            }
+        }
+        Some(pending)
+    }
+
+    fn lowest(&self) -> Option<u64> {
+        let first = |times: &BTreeMap<u64, usize>| times.keys().next().copied();
+        first(&self.samples).into_iter().chain(first(&self.others)).min()
+    }
+}
+
 /// A session that is under way.
 struct Open {
     merger: Merger<Packet>,
     /// The numbers of a format's parameters, by the address of the format, which is held beside them.
     parameters: HashMap<usize, (Arc<Resolved>, Vec<ParameterId>)>,
-    pending: VecDeque<Pending>,
+    waiting: Waiting,
     /// The lowest sample so far; not kept once there is a frontier.
     lowest: Option<u64>,
     told_ahead: bool,
@@ -46,7 +93,7 @@ impl Open {
         Self {
             merger: Merger::new(options),
             parameters: HashMap::new(),
-            pending: VecDeque::new(),
+            waiting: Waiting::default(),
             lowest: None,
             told_ahead: false,
             told_late: HashSet::new(),
@@ -101,6 +148,10 @@ impl Session {
         out: &mut Vec<Slide<Packet>>,
     ) {
         let Open { merger, parameters, lowest: first, .. } = self.opened(options);
+        if parameters.len() >= MOST_FORMATS {
+            // Names that packets bring themselves may change with every one; the numbers stay the same.
+            parameters.clear();
+        }
         let (_, parameters) = parameters.entry(Arc::as_ptr(resolved) as usize).or_insert_with(|| {
             let numbers = resolved.shared_names().iter().map(|name| merger.parameter(name)).collect();
             (resolved.clone(), numbers)
@@ -124,6 +175,27 @@ impl Session {
         merger.other(stream, other, out);
     }
 
+    /// Whether the lowest sample still has a say in where the first slide begins.
+    pub(super) fn is_before_first(&self) -> bool {
+        self.open.as_ref().is_none_or(|open| open.merger.frontier().is_none())
+    }
+
+    /// Samples that nobody wants.
+    pub(super) fn pass_over(
+        &mut self,
+        options: MergeOptions,
+        stream: &Arc<str>,
+        (lowest, highest): (Option<u64>, u64),
+        out: &mut Vec<Slide<Packet>>,
+    ) {
+        let Open { merger, lowest: first, .. } = self.opened(options);
+        if merger.frontier().is_none() {
+            *first = first.iter().copied().chain(lowest).min();
+        }
+        let stream = merger.stream(stream);
+        merger.pass_over(stream, lowest, highest, out);
+    }
+
     pub(super) fn advance(
         &mut self,
         options: MergeOptions,
@@ -139,19 +211,29 @@ impl Session {
     // ----------------------------------------------------------------------------------------- packets that wait
 
     pub(super) fn waits(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| !open.pending.is_empty())
+        self.open.as_ref().is_some_and(|open| !open.waiting.packets.is_empty())
+    }
+
+    /// Whether a packet waits that a slide before `due` needs.
+    pub(super) fn waits_before(&self, due: u64) -> bool {
+        self.open.as_ref().and_then(|open| open.waiting.lowest()).is_some_and(|lowest| lowest < due)
+    }
+
+    /// The formats that packets wait for.
+    pub(super) fn waits_for(&self) -> impl Iterator<Item = &UnknownFormat> {
+        self.open.iter().flat_map(|open| open.waiting.formats.keys())
     }
 
     pub(super) fn pending(&self, index: usize) -> Option<&Pending> {
-        self.open.as_ref()?.pending.get(index)
+        self.open.as_ref()?.waiting.packets.get(index)
     }
 
     pub(super) fn take_pending(&mut self, index: usize) -> Option<Pending> {
-        self.open.as_mut()?.pending.remove(index)
+        self.open.as_mut()?.waiting.remove(index)
     }
 
     pub(super) fn keep(&mut self, options: MergeOptions, pending: Pending) {
-        self.opened(options).pending.push_back(pending);
+        self.opened(options).waiting.push(pending);
     }
 
     /// The lowest of some times that is not late.
@@ -167,9 +249,8 @@ impl Session {
         let open = self.open.as_ref();
         let clock = open.and_then(|open| open.merger.clock()).unwrap_or_default().max(highest);
         let frontier = open.and_then(|open| open.merger.frontier()).or_else(|| {
-            let waiting = open.into_iter().flat_map(|open| &open.pending);
-            let waiting = waiting.filter(|pending| pending.is_sample).map(|pending| pending.lowest);
-            let lowest = waiting.chain(lowest).chain(open.and_then(|open| open.lowest)).min()?;
+            let waiting = open.and_then(|open| open.waiting.samples.keys().next().copied());
+            let lowest = waiting.into_iter().chain(lowest).chain(open.and_then(|open| open.lowest)).min()?;
             Some(lowest / slide_ns * slide_ns)
         })?;
         let ahead = clock.saturating_sub(frontier);

@@ -36,7 +36,7 @@ from ma_dataplatforms_streaming_support_library import (
     ProcessResult,
     ValueStatus,
 )
-from readings import Lab, eventually, lab
+from readings import Lab, Log, eventually, lab
 
 V = in_ms((10010, 1), (10100, 2), (10240, 6), (10250, 8), (10300, math.nan), (10350, 3, MISSING), (10900, 4))
 Q = in_ms((10600, 5))
@@ -499,3 +499,13 @@ def test_the_hour_is_an_option(library: Lab) -> None:
     for_ever = delivered(library, {"V": samples}, 1.0, processor=DefaultProcessor(None))
     assert [result.first for result in for_ever.results] == [7, 7, 7, 7, 8]
     assert VALID == telewire.Status.VALID
+
+
+def test_a_logger_of_a_processor_that_raises_does_not_end_the_reading(library: Lab) -> None:
+    class Failing(Log):
+        def warning(self, message: str) -> None:
+            raise RuntimeError(message)
+
+    processor = DefaultProcessor(longest_hold_seconds=1.5, logger=Failing())
+    batches = delivered(library, {"V": in_ms((1000, 7), (5000, 8))}, 1.0, processor=processor)
+    assert [result.first for result in batches.results] == [7, 7, None, None, 8]

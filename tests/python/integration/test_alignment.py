@@ -223,3 +223,22 @@ def test_the_asynchronous_reader_is_aligned_by_the_same_call(client: telewire.Cl
             return [packet async for packet in reader]
 
     assert_aligned(asyncio.run(asyncio.wait_for(read(), DEADLINE_S)), count)
+
+
+def test_a_session_starts_before_what_is_said_of_it_however_late_alignment_comes(client: telewire.Client) -> None:
+    other = client.register_session("Car", identifier="Other")
+    with client.create_session("Car", identifier="Associated", associates=[other.key]) as session:
+        session.configure([Parameter("a"), Parameter("b")])
+        for stream, parameter in (("s1", "a"), ("s2", "b")):
+            session.stream(stream).write_periodic(parameter, start_ns=T0, interval_ns=MS, values=[1.0])
+        session.flush()
+        with client.read(session.key) as reader:
+            deadline = time.monotonic() + DEADLINE_S
+            # The start, the association, and two streams at least, each with a packet.
+            while reader.queued < 6:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            reader.align()
+            session.end()
+            kinds = [item.kind for item in reader.events() if isinstance(item, ReaderEvent)]
+    assert kinds[:2] == ["session_started", "associated"]

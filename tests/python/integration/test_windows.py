@@ -470,6 +470,26 @@ def test_a_window_knows_units_and_shows_itself(client: telewire.Client, session:
     assert "<td>km/h</td>" in html
 
 
+def test_markers_alone_come_while_the_session_goes_on(client: telewire.Client, session: telewire.Session) -> None:
+    s1 = session.stream("s1")
+    session.marker("one", T0 + 40 * MS)
+    for second in range(4):
+        s1.write_periodic("A", start_ns=T0 + second * SECOND, interval_ns=100 * MS, values=[1.0] * 10)
+    example = Example(client, session)
+    example.read()
+    packets = [*example.of("", "Marker"), *example.of("s1", "PeriodicData")]
+    assert len(packets) == 5
+    # Nobody wants a sample: their times let the marker out, as they do where all samples are wanted.
+    found = []
+    choices: tuple[list[str] | None, ...] = ([], None)
+    for parameters in choices:
+        merger = client.merger(length="1s", slide=0.5, parameters=parameters, markers=True)
+        windows = [item for item in merger.push(packets) if isinstance(item, Window)]
+        found.append([(w.start_ns, other.time_ns) for w in windows for other in w.others])
+        assert merger.frontier_ns(session.key) == T0 + 3 * SECOND
+    assert found == [[(T0, T0 + 40 * MS)]] * 2
+
+
 # Formats that are not known yet, and packets that make no sense
 
 
@@ -740,6 +760,8 @@ def test_a_merger_may_be_asked_while_another_thread_pushes(client: telewire.Clie
         {"slide": 1.5},
         {"slide_percent": 0},
         {"slide_percent": 101},
+        {"slide_percent": "5"},
+        {"slide_percent": 2.5},
     ],
 )
 def test_lengths_and_slides_that_make_no_sense_are_refused(client: telewire.Client, given: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 from telewire import ConfigError
@@ -26,6 +27,7 @@ from telewire.durations import nanoseconds, slide_ns, whole_ns
         ("7ns", 7),
         (3, 3_000_000_000),
         (0.1, 100_000_000),
+        (np.float64(0.1), 100_000_000),
         (0.3, 300_000_000),
         (1e-9, 1),
         (timedelta(milliseconds=1, microseconds=1), 1_001_000),

@@ -80,9 +80,11 @@ class BatchResult:
     @property
     def results(self) -> list[IProcessResult]:
         """By interval, and within one in the order of the subscribed parameters; the same list with each call."""
+        # In this order: another thread that asks too lets go of the sources once it has the results.
+        sources = self._sources
         if (results := self._results) is None:
             results = []
-            for source in self._sources:
+            for source in sources:
                 results += source if isinstance(source, list) else source()
             self._results, self._sources = results, ()
         return results
@@ -91,6 +93,10 @@ class BatchResult:
         return self._all() == other._all() if isinstance(other, BatchResult) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment] # its results are a list
+
+    def __reduce__(self) -> tuple[type[BatchResult], tuple[object, ...]]:
+        # What makes results stays in this process.
+        return BatchResult, self._all()
 
     def __repr__(self) -> str:
         return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from ma_dataplatforms_streaming_support_library.contracts.interpolation.batch_result import BatchResult
+from ma_dataplatforms_streaming_support_library.core.base.guarded_logger import GuardedLogger
 from ma_dataplatforms_streaming_support_library.core.interpolation.aggregation import Aggregation
 from ma_dataplatforms_streaming_support_library.core.interpolation.default_processor import hold_ended
 from ma_dataplatforms_streaming_support_library.core.interpolation.deliveries import Deliveries
@@ -100,7 +101,7 @@ class SessionReading:
     def _begin(self, subscription: Subscription, begin_ns: int) -> _Subscribed:
         if subscription.default is not None:
             default = subscription.default
-            logger = default.logger or self._service.logger
+            logger = self._service.logger if default.logger is None else GuardedLogger.of(default.logger)
             readout: _Readout = Aggregation(
                 subscription,
                 lambda parameter: logger.warning(hold_ended(parameter, self.session_key, default.longest_hold_seconds)),

@@ -1,6 +1,7 @@
 """Parts of the data reader by themselves: what a subscription may ask for, the queue before it, lazily made results."""
 
 import math
+import pickle
 import threading
 from fractions import Fraction
 from typing import Any
@@ -263,6 +264,11 @@ def test_a_batch_makes_its_results_once_and_when_asked() -> None:
     assert batch == same
     assert batch != BatchResult("Car", "key", "dash", 0, 3, batch.results)
     assert "3 results" in repr(batch)
+
+
+def test_a_batch_travels_to_another_process_with_its_results() -> None:
+    batch = BatchResult.of("Car", "key", "dash", 0, 2, [lambda: [DefaultResult.super_sampled("V", 0, 1, 3.0)]])
+    assert pickle.loads(pickle.dumps(batch)) == batch
 
 
 def test_results_made_in_masses_equal_those_made_one_by_one() -> None:
