@@ -55,8 +55,12 @@ class Pieces(Generic[B, T]):
             if self._fetch is None:
                 self._fetch = self._worker.submit(blocking.fetch)
             # A cancelled await must not lose what is on its way: it is awaited again by the next iteration.
-            more = await asyncio.shield(self._fetch)
-            self._fetch = None
+            fetch = self._fetch
+            try:
+                more = await asyncio.shield(fetch)
+            finally:
+                if fetch.done():
+                    self._fetch = None
             if not more:
                 raise StopAsyncIteration
             found = blocking.take()

@@ -70,9 +70,15 @@ class Worker:
     def __init__(self) -> None:
         self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._stopped = False
 
     def submit(self, function: Callable[[], T]) -> asyncio.Future[T]:
         """Queue a call; the future may be awaited again after a cancelled await, if it is shielded."""
+        if self._stopped:
+            # Whoever goes on after the end is told so by the call; no thread is kept for it.
+            call = _Call(function)
+            threading.Thread(target=call, name="telewire-aio", daemon=True).start()
+            return call.future
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="telewire-aio", daemon=True)
             self._thread.start()
@@ -81,7 +87,8 @@ class Worker:
         return call.future
 
     def stop(self) -> None:
-        """End the thread after the calls that are queued."""
+        """End the thread after the calls that are queued; one that comes later has a thread of its own."""
+        self._stopped = True
         self._calls.put(None)
 
     def _run(self) -> None:

@@ -859,6 +859,28 @@ def test_windows_come_with_async_for(broker: str, domain: str) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("kind", ["windows", "blocks", "resample"])
+def test_an_asynchronous_iteration_that_goes_on_after_closing_ends(
+    broker: str, domain: str, session: telewire.Session, kind: str
+) -> None:
+    session.stream("s1").write_periodic("A", start_ns=T0, interval_ns=SECOND, values=np.arange(10.0))
+    session.end()
+
+    async def run() -> None:
+        async with aio.connect(broker, domain=domain) as client:
+            pieces: Any = getattr(client.read(session.key), kind)(*([1.0] if kind == "resample" else []))
+            async with pieces:
+                await asyncio.wait_for(anext(pieces), DEADLINE_S)
+
+            async def rest() -> None:
+                async for _ in pieces:
+                    pass
+
+            await asyncio.wait_for(rest(), DEADLINE_S)
+
+    asyncio.run(run())
+
+
 def test_closing_ends_an_iteration_that_waits(client: telewire.Client, session: telewire.Session) -> None:
     windows = client.read(session.key).windows()
     ended = threading.Event()
