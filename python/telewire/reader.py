@@ -167,8 +167,10 @@ class Reader:
 
         A stream that still has packets on the broker is waited for. One that has none is not: a live stream that falls
         silent holds nobody back, nor does one whose broker does not answer for 5 s. The order within a stream stays as
-        it is, and sessions do not wait for each other. What is held back takes as much memory as ``buffer_bytes`` at
-        most, beside what waits to be taken.
+        it is, and sessions do not wait for each other. Streams that are far ahead are fetched no further once half of
+        ``buffer_bytes`` is held back, beside what waits to be taken. Where that is not enough, because packets were
+        under way already, at most ``buffer_bytes`` and 128 MiB are held back; what comes then comes unaligned, with a
+        warning.
 
         It may be switched while packets are read; nothing is lost. It holds for all that was not fetched yet. For a
         session of a single stream it changes nothing and costs nothing.

@@ -380,7 +380,8 @@ impl Reader {
     /// broker is waited for; one that has none, or whose broker does not answer for 5 s, is not. The order within a
     /// stream stays. It may be switched at any time and holds for everything that was not taken yet.
     ///
-    /// What is held back meanwhile is bounded as the queue is, by as many bytes again.
+    /// Partitions that are far ahead are fetched no further once half of the buffer is held back. Where that is not enough,
+    /// at most the buffer and 128 MiB are held back, and what comes then comes unaligned.
     pub fn set_aligned(&self, on: bool) {
         self.core.queue.set_aligned(on);
     }

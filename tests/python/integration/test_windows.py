@@ -481,12 +481,30 @@ def test_markers_alone_come_while_the_session_goes_on(client: telewire.Client, s
     assert len(packets) == 5
     # Nobody wants a sample: their times let the marker out, as they do where all samples are wanted.
     found = []
-    for parameters in ([], None):
+    choices: tuple[list[str] | None, ...] = ([], None)
+    for parameters in choices:
         merger = client.merger(length="1s", slide=0.5, parameters=parameters, markers=True)
         windows = [item for item in merger.push(packets) if isinstance(item, Window)]
         found.append([(w.start_ns, other.time_ns) for w in windows for other in w.others])
         assert merger.frontier_ns(session.key) == T0 + 3 * SECOND
     assert found == [[(T0, T0 + 40 * MS)]] * 2
+
+
+def test_a_window_with_the_last_time_there_is_can_be_looked_at(
+    client: telewire.Client, session: telewire.Session
+) -> None:
+    last = 2**64 - 1
+    rows = open_data_pb2.RowDataPacket(timestamps=[last])
+    rows.data_format.parameter_identifiers.parameter_identifiers.append("A")
+    rows.rows.add().double_samples.samples.add(value=1.0, status=1)
+    packet = open_data_pb2.Packet(type="RowData", session_key=session.key, content=rows.SerializeToString())
+    (record,) = written(client, session.key, [packet.SerializeToString()])
+    merger = client.merger(length="1s")
+    assert pushed(merger, [record]) == []
+    (window,) = [item for item in merger.finish() if isinstance(item, Window)]
+    assert window.end_ns == last
+    assert "to 2554-07-21 23:34:33.709Z" in repr(window)
+    assert len(window.wide()[0]) == len(window) == 1
 
 
 # Formats that are not known yet, and packets that make no sense

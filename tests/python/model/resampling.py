@@ -15,6 +15,7 @@ from model.merging import Sample
 __all__ = ["Delivery", "Point", "Resampler", "Result", "line_at"]
 
 HOUR_NS = 3600 * 10**9
+SILENT_INTERVALS = 1_000_000
 # Unspecified and valid.
 ELIGIBLE_STATUS = (0, 1)
 
@@ -65,8 +66,8 @@ class Resampler:
         grid: The intervals.
         delivery: The deliveries; None sends each interval by itself.
         hold: Whether an interval without points holds the last value before it.
-        longest_hold_ns: For how long after that value. An hour, or this if it is longer, after the last interval with a
-            point of any parameter, intervals are left out until the next one.
+        longest_hold_ns: For how long after that value. An hour, or this if it is longer, and a million intervals after
+            the last interval with a point of any parameter, intervals are left out until the next one.
         begun_at_ns: The frontier when the subscription was made, if that was in the middle of a session.
     """
 
@@ -133,7 +134,7 @@ class Resampler:
         held = [self.grid.index(point.time_ns) for points in self._points.values() for point in points]
         last = max(each for each in held if each <= index or each == min(held))
         end_ns = self.grid.boundary(last) + max(HOUR_NS, self.longest_hold_ns)
-        return index > self.grid.index(end_ns)
+        return index > max(self.grid.index(end_ns), last + SILENT_INTERVALS)
 
     def _result(self, parameter: str, start_ns: int, end_ns: int, points: list[Point]) -> Result:
         values = [point.value for point in points if start_ns <= point.time_ns < end_ns]

@@ -180,6 +180,17 @@ def test_a_value_is_held_for_exactly_its_longest_time() -> None:
     assert [row[0] // 10**9 for row in rows if row[-1]] == [2, 3]
 
 
+@pytest.mark.parametrize(("rate_hz", "empty"), [(100.0, 1_000_000), (400.0, 1_440_000)])
+def test_endless_silence_is_left_out(rate_hz: float, empty: int) -> None:
+    """An hour and a million intervals are shown, whichever is longer."""
+    native = telewire.Resampler(["V"], rate_hz, aggregates=["last"])
+    first, last = 3600 * 10**9, 5 * 3600 * 10**9
+    native.take_column("V", [first, last], [1.0, 2.0])
+    starts = np.concatenate([block.timestamps_ns for block in native.finish()])
+    step_ns = round(1e9 / rate_hz)
+    assert starts.tolist() == [*range(first, first + (empty + 1) * step_ns, step_ns), last]
+
+
 @random_columns
 @given(rng=st.randoms(use_true_random=False), period_ns=st.sampled_from([1, 3, 1000, 10**6, 333 * MS, 10**13]))
 def test_intervals_of_a_period_are_those_of_the_model(rng: random.Random, period_ns: int) -> None:
