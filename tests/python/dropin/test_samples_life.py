@@ -190,15 +190,19 @@ def test_a_sample_reader_attached_in_the_midst_of_a_session_begins_with_the_next
     session = library.recording()
     reader, seen = library.reader(SOURCE, session.key), Seen()
     reader.add_handler(seen)
+    seen.listen(reader, ["session_info_updated"])
     reader.start()
     rows(session, "", "A", [1000], [1.0])
     eventually(lambda: [dto.packet.type for dto in seen.packets].count("RowData") == 1)
     service, merged = library.merge(reader)
     time.sleep(0.3)
     assert merged.all == []
+    # What is said of the session before its next packet holds for its start too.
+    session.update_identifier("FP2")
+    eventually(lambda: "session_info_updated" in seen.names)
     rows(session, "", "A", [2000], [2.0])
     merged.await_event("session_data_merging_started")
-    assert merged.of("session_data_merging_started")[0].identifier == "FP1"
+    assert merged.of("session_data_merging_started")[0].identifier == "FP2"
     session.end()
     merged.await_event("session_data_merging_completed")
     assert merged.names == WHOLE

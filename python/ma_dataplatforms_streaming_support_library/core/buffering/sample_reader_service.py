@@ -378,8 +378,11 @@ class SampleReaderService(LibraryService, ISampleReaderService):
         match event.kind:
             case "session_started" if event.session is not None:
                 self._begin(session_info(event.session), whole=True)
-            case "session_updated" if event.session is not None and key in self._open:
-                self._open[key].info = session_info(event.session)
+            case "session_updated" if event.session is not None:
+                if key in self._open:
+                    self._open[key].info = session_info(event.session)
+                elif key in self._unseen:
+                    self._unseen[key] = session_info(event.session)
             case "session_completed":
                 self._unseen.pop(key, None)
                 if key in self._open:
