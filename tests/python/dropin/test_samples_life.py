@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+import telewire
 from ma_dataplatforms_streaming_support_library.contracts.packet_reading.packet_reading_configuration import (
     PacketReadingConfiguration,
 )
 from ma_dataplatforms_streaming_support_library.contracts.packet_reading.packet_reading_type import PacketReadingType
 from ma_dataplatforms_streaming_support_library.core.base.errors import SupportLibraryStateError
+from ma_dataplatforms_streaming_support_library.core.buffering import inbox as inbox_module
 from ma_dataplatforms_streaming_support_library.core.packet_reading import gate
 from readings import DEADLINE_S, SOURCE, Seen, eventually
 from samplings import MS, Merged, SampleLab, rows, sample_lab
@@ -396,6 +398,27 @@ def test_a_handler_that_blocks_makes_the_packet_reader_wait_and_loses_nothing(li
     go_on.set()
     merged.await_event("session_data_merging_completed")
     assert [time for _, time, _ in merged.samples] == list(range(12_000))
+
+
+def test_a_sample_reader_that_fails_does_not_hold_up_the_packet_reader(
+    library: SampleLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    key = library.two_streams()
+    monkeypatch.setattr(inbox_module, "_MOST", 1)
+    reading = PacketReadingConfiguration(
+        key, data_source=SOURCE, reading_type=PacketReadingType.HISTORIC, buffer_length=1
+    )
+    reader, seen = library.reader(reading), Seen()
+    reader.add_handler(seen)
+    service, _ = library.merge(reader)
+    monkeypatch.setattr(telewire.Merger, "push", fail)
+    assert reader.start().success
+    assert reader.wait_for_completion(key, DEADLINE_S)
+    assert len([dto for dto in seen.packets if dto.packet.type == "RowData"]) == 18
+    assert service.stop().success
 
 
 def test_a_handler_that_does_not_return_is_left_alone(library: SampleLab) -> None:

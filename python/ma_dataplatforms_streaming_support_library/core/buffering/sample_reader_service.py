@@ -300,6 +300,15 @@ class SampleReaderService(LibraryService, ISampleReaderService):
 
     def _pump(self, dispatcher: Dispatcher) -> None:
         self.wait_until_started()
+        try:
+            self._read(dispatcher)
+        finally:
+            # Whatever ended it: the packet reader is not to wait for room that nobody makes.
+            if (inbox := self._inbox) is not None:
+                inbox.close()
+                inbox.settled()
+
+    def _read(self, dispatcher: Dispatcher) -> None:
         while not dispatcher.stopping:
             if (inbox := self._inbox) is None:
                 dispatcher.wait(_SLICE_S)
@@ -317,7 +326,6 @@ class SampleReaderService(LibraryService, ISampleReaderService):
         self._tell_taps("on_upstream_stopped")
         if inbox is not None:
             self._store(inbox)
-            inbox.settled()
 
     def _take(self, lot: Lot, inbox: Inbox, dispatcher: Dispatcher) -> None:
         match lot:
