@@ -288,8 +288,13 @@ impl Merger {
             merging.begin();
         }
         loop {
-            let pieces = &mut state.pieces;
-            match boundary::quick(py, "merging", || Ok(merging.finish(session_key, pieces)))? {
+            let UnderWay { inputs, pieces } = &mut state;
+            // What an interrupted push has left comes first.
+            let finish = || {
+                let unknown = merging.push(inputs, usize::MAX, pieces);
+                Ok(unknown.or_else(|| merging.finish(session_key, pieces)))
+            };
+            match boundary::quick(py, "merging", finish)? {
                 Some(format) => self.look_up(py, &mut state, format)?,
                 None => return self.convert(py, state.pieces),
             }
