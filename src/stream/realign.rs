@@ -60,7 +60,13 @@ pub(super) fn realign(items: impl IntoIterator<Item = Item>) -> VecDeque<Item> {
             Item::CoverageCursor { session, .. } => &session.key,
             Item::StreamStarted(stream) | Item::StreamCompleted(stream) => &stream.session.key,
             Item::SessionStarted(info) | Item::SessionUpdated(info) | Item::SessionCompleted { info, .. } => &info.key,
-            Item::Associated { main, .. } => &main.key,
+            // It belongs behind the beginning of the one that is read.
+            Item::Associated { main, associate }
+                if known.contains_key(main.key.as_str()) || !known.contains_key(associate.key.as_str()) =>
+            {
+                &main.key
+            }
+            Item::Associated { associate, .. } => &associate.key,
         };
         let index = known.get(key).copied().unwrap_or_else(|| {
             sessions.push(Session::default());
@@ -84,7 +90,8 @@ mod tests {
     use super::*;
     use crate::packet::{Envelope, Head};
     use crate::proto::open_data::EventPacket;
-    use crate::stream::reader::{Origin, Packet, SessionRef, StreamRef};
+    use crate::session::SessionInfo;
+    use crate::stream::reader::{Completion, Origin, Packet, SessionRef, StreamRef};
 
     fn session(key: &str) -> Arc<SessionRef> {
         Arc::new(SessionRef { key: key.into(), data_source: "d".into() })
@@ -113,6 +120,47 @@ mod tests {
             Item::CoverageCursor { time_ns, .. } => format!("cursor {time_ns}"),
             other => format!("{other:?}"),
         }
+    }
+
+    fn info(key: &str) -> Arc<SessionInfo> {
+        Arc::new(SessionInfo {
+            key: key.into(),
+            data_source: "d".into(),
+            identifier: String::new(),
+            kind: String::new(),
+            version: 0,
+            associates: Vec::new(),
+            details: Default::default(),
+            utc_offset_ns: 0,
+            created_ns: None,
+            ended_ns: None,
+            ended: true,
+            start_offsets: Default::default(),
+            end_offsets: Default::default(),
+            last_record_ns: 0,
+            order: 0,
+        })
+    }
+
+    #[test]
+    fn an_association_stays_with_the_session_that_is_read() {
+        let by = Completion::EndOffsets;
+        let items = vec![
+            Item::SessionStarted(info("read")),
+            Item::Associated { main: info("main"), associate: info("read") },
+            packet("read", "a", 0, 1),
+            Item::SessionCompleted { info: info("read"), by },
+        ];
+        let kinds = |item: &Item| match item {
+            Item::SessionStarted(_) => "started",
+            Item::Associated { .. } => "associated",
+            Item::Packet(_) => "packet",
+            _ => "completed",
+        };
+        assert_eq!(
+            realign(items).iter().map(kinds).collect::<Vec<_>>(),
+            ["started", "associated", "packet", "completed"]
+        );
     }
 
     #[test]
