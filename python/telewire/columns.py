@@ -6,7 +6,7 @@ stay booleans, text stays text. What cannot travel is refused with the name of i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import Any, Final, TypeAlias
 
@@ -35,13 +35,24 @@ class Status(IntEnum):
 
 def names(parameters: str | Sequence[str]) -> list[str]:
     """The identifiers as a list; a single one may come alone."""
-    if isinstance(parameters, str):
-        return [parameters]
-    listed = list(parameters)
-    for identifier in listed:
+    found = listed("parameters", parameters)
+    for identifier in found:
         if not isinstance(identifier, str):
             raise ConfigError(f"parameters must be identifiers such as 'vCar:Chassis', not {identifier!r}")
-    return listed
+    return found
+
+
+def listed(what: str, given: str | Iterable[str]) -> list[str]:
+    """Texts as a list; a single one may come alone. `what` names them in errors.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    if isinstance(given, str):
+        return [given]
+    if not isinstance(given, Iterable):
+        raise ConfigError(f"{what} must be a list of texts, not {given!r}")
+    return list(given)
 
 
 def timestamps(what: str, given: ArrayLike) -> NDArray[np.uint64]:

@@ -45,7 +45,8 @@ def rates_of(rates: Rates, parameters: str | Sequence[str] | None) -> dict[str, 
             raise ConfigError("rates by parameter name the parameters already; leave out `parameters`")
         if not rates:
             raise ConfigError("no rate is given; write 100.0, or {'vCar:Chassis': 100.0}")
-        found = {name: grid_of(rate, what=f"the rate of {name!r}") for name, rate in rates.items()}
+        names = columns.names(list(rates))
+        found = {name: grid_of(rates[name], what=f"the rate of {name!r}") for name in names}
         # Literal names go before patterns.
         return dict(sorted(found.items(), key=lambda item: _ALL in item[0]))
     rate = grid_of(rates, what="rates")

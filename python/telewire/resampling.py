@@ -56,7 +56,7 @@ def aggregates_of(given: str | Sequence[str]) -> list[str]:
     Raises:
         ConfigError: There is none, or one that is not known.
     """
-    listed = [given] if isinstance(given, str) else list(given)
+    listed = columns.listed("aggregates", given)
     for name in listed:
         if name not in get_args(Aggregate):
             raise ConfigError(f"there is no aggregate {name!r}; there are {', '.join(get_args(Aggregate))}")

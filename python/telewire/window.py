@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from telewire import tables
+from telewire import columns, tables
 from telewire.block import not_among
 from telewire.errors import ConfigError
 from telewire.metadata import Definitions, labels_of
@@ -38,7 +38,7 @@ def other_kinds(given: Sequence[OtherKind]) -> list[str]:
     Raises:
         ConfigError: One of them is none.
     """
-    listed = [given] if isinstance(given, str) else list(given)
+    listed = columns.listed("others", given)
     for kind in listed:
         if kind not in get_args(OtherKind):
             raise ConfigError(f"others are {', '.join(get_args(OtherKind))}; there is no {kind!r}")

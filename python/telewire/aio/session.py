@@ -96,8 +96,8 @@ class Stream:
         application: str = "",
         group: str = "",
         description: str = "",
-        type: Literal["current", "logged"] = "current",
-        status: Literal["set", "cleared"] = "set",
+        type: Literal["current", "logged", "unspecified"] = "current",
+        status: Literal["set", "cleared", "unspecified"] = "set",
     ) -> int:
         """Write that an error was set or cleared; see `telewire.Stream.error`."""
         return await run(

@@ -794,6 +794,17 @@ def test_other_kinds_that_do_not_exist_are_refused(client: telewire.Client) -> N
         reader.windows(others=["laps"])  # type: ignore[list-item]
 
 
+def test_parameters_that_are_no_texts_are_refused_by_name(client: telewire.Client) -> None:
+    anything: Any = 5
+    with client.read("nobody") as reader:
+        with pytest.raises(telewire.ConfigError, match="parameters must be a list of texts, not 5"):
+            reader.windows(anything)
+        with pytest.raises(telewire.ConfigError, match="others must be a list of texts, not 5"):
+            reader.windows(others=anything)
+        with pytest.raises(telewire.ConfigError, match="parameters must be identifiers"):
+            reader.resample({anything: 1.0})
+
+
 # Groups, asyncio, ending
 
 

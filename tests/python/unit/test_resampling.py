@@ -321,6 +321,7 @@ def test_a_rate_that_is_none_is_refused(rate: Any) -> None:
     [
         ({"aggregates": ["mean", "median"]}, "no aggregate 'median'; there are first, last"),
         ({"aggregates": []}, "no aggregate is asked for"),
+        ({"aggregates": 5}, "aggregates must be a list of texts, not 5"),
         ({"aggregates": ["mean", "mean"]}, "twice"),
         ({"gaps": "zero"}, "gaps must be nan, hold, linear, not 'zero'"),
         ({"longest_gap_s": NAN}, "longest_gap_s"),
