@@ -208,13 +208,13 @@ impl PointBatches {
     ///
     /// # Errors
     ///
-    /// A parameter is there twice.
+    /// A parameter is there twice, or a delivery would be too large.
     pub fn new(parameters: &[Arc<str>], grid: Grid, delivery: Option<Grid>) -> Result<Self> {
         let mut batches = Self {
             parameters: Arc::from([]),
             stores: Vec::new(),
             places: Vec::new(),
-            schedule: Schedule::new(grid, delivery, 0),
+            schedule: Schedule::new(grid, delivery, 0)?,
             scratch: Scratch::default(),
         };
         batches.add(parameters)?;
@@ -307,7 +307,7 @@ impl PointBatches {
         let mut end = grid.index(self.schedule.frontier_ns());
         if partial {
             let last = self.stores.iter().filter_map(|store| store.last_up_to(&grid, u64::MAX)).max();
-            end = end.max(last.map_or(0, |last| last + 1));
+            end = end.max(last.map_or(0, |last| last.saturating_add(1)));
         }
         self.schedule.finish(end);
     }

@@ -269,7 +269,7 @@ impl Resampler {
     ///
     /// # Errors
     ///
-    /// There is no aggregate, or one of them or a parameter is there twice.
+    /// There is no aggregate, one of them or a parameter is there twice, or a delivery would be too large.
     pub fn new(parameters: &[Arc<str>], options: ResampleOptions) -> Result<Self> {
         let ResampleOptions { grid, aggregates, gaps, longest_line_ns, delivery } = options;
         if aggregates.is_empty() {
@@ -293,7 +293,7 @@ impl Resampler {
             longest_line_ns,
             lanes: Vec::with_capacity(parameters.len()),
             places: Vec::with_capacity(parameters.len()),
-            schedule: Schedule::new(grid, delivery, longest),
+            schedule: Schedule::new(grid, delivery, longest)?,
             scratch: Scratch::default(),
             expired: 0,
         };
@@ -408,7 +408,7 @@ impl Resampler {
         }
         let last = lane.cells().iter().rev().find(|cell| cell.count > 0);
         let (behind, last_ns) = match (last, lane.before) {
-            (Some(cell), _) => (cell.k + 1, cell.last_ns),
+            (Some(cell), _) => (cell.k.saturating_add(1), cell.last_ns),
             (None, Some((last_ns, _))) => (self.schedule.grid().index(last_ns) + 1, last_ns),
             (None, None) => return complete,
         };
@@ -423,7 +423,7 @@ impl Resampler {
             for lane in &mut self.lanes {
                 lane.close_before(u64::MAX);
                 let last = lane.cells().last().map(|cell| cell.k).max(lane.handed);
-                end = end.max(last.map_or(0, |last| last + 1));
+                end = end.max(last.map_or(0, |last| last.saturating_add(1)));
             }
         }
         self.schedule.finish(end);

@@ -486,3 +486,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_delivery_that_no_memory_could_hold_is_refused() {
+    let of = |delivery_hz: f64| {
+        let delivery = Some(Grid::from_rate(delivery_hz).unwrap());
+        Resampler::new(&names(["V"]), ResampleOptions { delivery, ..means(1e6, Gaps::Empty) }).map(drop)
+    };
+    let error = of(0.001).unwrap_err().to_string();
+    assert!(error.contains("deliver at 0.1 Hz or more"), "{error}");
+    of(0.1).unwrap();
+}

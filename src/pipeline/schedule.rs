@@ -1,12 +1,15 @@
 //! Which intervals are due: from the first one with a point, in deliveries, and not through endless silence.
 
 use super::grid::Grid;
+use crate::error::{Error, Result};
 use crate::time::NS_PER_SECOND;
 
 /// How long nothing may come before intervals are left out altogether: a clock that jumps must not fill the memory.
 const SILENCE_NS: u64 = 3600 * NS_PER_SECOND;
 /// And how many intervals at least: a gap of hours at a usual rate is shown in full.
 const SILENT_INTERVALS: u64 = 1_000_000;
+/// Most intervals in a delivery, which is one table in memory.
+const MOST_DELIVERED: f64 = 1e7;
 
 /// What a schedule asks of the parameters: in which intervals they have points.
 pub(super) trait Pending {
@@ -54,9 +57,19 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    pub(super) fn new(grid: Grid, delivery: Option<Grid>, longest_gap_ns: u64) -> Self {
+    pub(super) fn new(grid: Grid, delivery: Option<Grid>, longest_gap_ns: u64) -> Result<Self> {
+        if let Some(delivery) = &delivery
+            && grid.rate_hz() > delivery.rate_hz() * MOST_DELIVERED
+        {
+            return Err(Error::Invalid(format!(
+                "a delivery of {} Hz would hold more than {MOST_DELIVERED:e} intervals of {} Hz; deliver at {} Hz or more",
+                delivery.rate_hz(),
+                grid.rate_hz(),
+                grid.rate_hz() / MOST_DELIVERED,
+            )));
+        }
         let silence_ns = longest_gap_ns.max(SILENCE_NS);
-        Self {
+        Ok(Self {
             grid,
             delivery,
             floor: 0,
@@ -67,7 +80,7 @@ impl Schedule {
             due: 0,
             finished: false,
             returned: None,
-        }
+        })
     }
 
     pub(super) fn grid(&self) -> &Grid {

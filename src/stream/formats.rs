@@ -4,11 +4,16 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use super::client::Client;
 use crate::error::{Error, Result};
 use crate::packet::{PacketFormat, PacketType, TextsRef};
 use crate::session::Pattern;
+
+/// How often a broker that does not answer is asked for a format, and how long after each time.
+const ATTEMPTS: usize = 3;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Inline formats that are remembered at most; registered ones are as many as somebody has defined.
 const MOST_INLINE: usize = 1024;
@@ -110,10 +115,19 @@ impl Formats {
 
     /// Asks the broker. Not to be called while a lock is held.
     pub(super) fn ask(client: &Client, format: &UnknownFormat) -> Result<Definition> {
-        if format.event {
-            client.event_of(&format.data_source, format.id).map(Definition::Event)
-        } else {
-            client.parameters_of(&format.data_source, format.id).map(Definition::Parameters)
+        let mut attempts = 1..ATTEMPTS;
+        loop {
+            let found = if format.event {
+                client.event_of(&format.data_source, format.id).map(Definition::Event)
+            } else {
+                client.parameters_of(&format.data_source, format.id).map(Definition::Parameters)
+            };
+            // A broker that is away for a moment has not said that nobody defined it.
+            let Err(Error::Timeout { .. } | Error::Unreachable { .. }) = &found else { return found };
+            if attempts.next().is_none() {
+                return found;
+            }
+            std::thread::sleep(PAUSE);
         }
     }
 

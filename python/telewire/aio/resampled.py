@@ -18,7 +18,8 @@ T = TypeVar("T")
 class Resampled(Pieces[BlockingResampled[T], T]):
     """An asynchronous iterator of `telewire.GridBlock`; see `telewire.Resampled`.
 
-    Leaving an ``async for`` by cancellation loses nothing: the next iteration goes on with what would have come.
+    Resampling itself, and a `process` of yours, run on the loop's thread, one window at a time. Leaving an
+    ``async for`` by cancellation loses nothing: the next iteration goes on with what would have come.
     """
 
     @property
