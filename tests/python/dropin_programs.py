@@ -20,6 +20,9 @@ PROGRAMS = Path(__file__).parent / "dropin" / "programs"
 DEADLINE_S = 60.0
 # Twice what the library may take to stop, for a loaded machine: a program that ends does so in this time.
 EXIT_S = 20.0
+# Where a line of the library's log begins behind something else: Python's print writes the end of its line by itself,
+# and another thread's line may come between.
+LOGGED = re.compile(r"(?<=.)(?=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00 [A-Z]+: )")
 
 
 def source(name: str, **constants: str) -> str:
@@ -58,9 +61,14 @@ class Program:
         return self._process.pid
 
     def _pump(self, pipe: Iterator[str], into: list[str]) -> None:
+        mixed = False
         for line in pipe:
+            pieces = LOGGED.split(line.rstrip("\n"))
             with self._changed:
-                into.append(line.rstrip("\n"))
+                # The end of a line that another line had come into.
+                if not (mixed and pieces == [""]):
+                    into.extend(pieces)
+                mixed = len(pieces) > 1
                 self._changed.notify_all()
         with self._changed:
             self._open -= 1
