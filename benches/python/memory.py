@@ -36,6 +36,7 @@ TIMES_LARGER: Final = 20
 SLOW_S: Final = 20.0
 LIVE_SAMPLES_PER_S: Final = 200_000
 LOOK_S: Final = 0.005
+COURSE_PARTS: Final = 60
 READERS: Final = ("blocks", "blocks, slow", "packets, slow")
 
 
@@ -90,7 +91,16 @@ class Looks:
             "most": max(counted),
             "moves": max(max(counted) - middle, middle - min(counted)) / middle,
             "looks": len(counted),
+            "course": self.course(begin, end),
         }
+
+    def course(self, begin: float, end: float) -> list[float]:
+        """The median of each of 60 equal parts of the work: whether memory grows, or wanders about a level."""
+        parts: list[list[int]] = [[] for _ in range(COURSE_PARTS)]
+        for progress, size in self.found:
+            if begin <= progress < end:
+                parts[int((progress - begin) / (end - begin) * COURSE_PARTS)].append(size)
+        return [statistics.median(part) for part in parts if part]
 
 
 def read(place: Place, how: str, budget: int, slow_s: float) -> dict[str, Any]:
