@@ -2,13 +2,17 @@
 //! to `log` without flooding it.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rdkafka::ClientContext;
+use rdkafka::{ClientConfig, ClientContext};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::certificate;
+use crate::error::{Error, Printable};
 
 /// The same line is passed on once in this time.
 const QUIET: Duration = Duration::from_secs(30);
@@ -17,18 +21,66 @@ const QUIET: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     pub(crate) reason: String,
+    pub(crate) weight: Weight,
+}
+
+/// How much a problem explains. One that explains more is not replaced by one that explains less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Weight {
+    /// The connection failed, now; it may succeed the next time.
+    Passing,
     /// The broker answered and refused who we are, or TLS could not be agreed on.
-    pub(crate) refused: bool,
+    Refused,
+    /// The same, and the very reason is known.
+    Exact,
+}
+
+/// What a client proves of itself: tells refusals apart that librdkafka words alike.
+#[derive(Debug, Default)]
+struct Proof {
+    encrypted: bool,
+    user: Option<String>,
+    certificate: Option<String>,
+}
+
+impl Proof {
+    fn of(config: &ClientConfig) -> Self {
+        let protocol = config.get("security.protocol").unwrap_or_default().to_ascii_lowercase();
+        let given = |key: &str| config.get(key).filter(|value| !value.is_empty()).map(str::to_owned);
+        let encrypted = protocol.ends_with("ssl");
+        let file = ["ssl.certificate.location", "ssl.keystore.location"].into_iter().find_map(given);
+        let certificate = file.or_else(|| given("ssl.certificate.pem").map(|_| "memory".into()));
+        Self {
+            encrypted,
+            user: given("sasl.username").filter(|_| protocol.starts_with("sasl")),
+            certificate: certificate.filter(|_| encrypted),
+        }
+    }
+
+    /// Whom the broker takes us for.
+    fn who(&self) -> String {
+        match (&self.user, &self.certificate) {
+            (Some(user), _) => format!("user '{}'", Printable(user)),
+            (None, Some(file)) => format!("the owner of the certificate in '{}'", Printable(file)),
+            (None, None) => "whoever gives no name".into(),
+        }
+    }
 }
 
 /// Listens to one client of librdkafka.
 #[derive(Default)]
 pub(crate) struct Context {
+    proof: Proof,
     problem: Mutex<Option<Problem>>,
     lines: Mutex<HashMap<u64, Instant>>,
 }
 
 impl Context {
+    /// For a client with this configuration.
+    pub(crate) fn of(config: &ClientConfig) -> Self {
+        Self { proof: Proof::of(config), ..Self::default() }
+    }
+
     pub(crate) fn problem(&self) -> Option<Problem> {
         self.problem.lock().clone()
     }
@@ -37,15 +89,22 @@ impl Context {
         *self.problem.lock() = None;
     }
 
+    /// The error for a right that lacks.
+    pub(crate) fn denied(&self, operation: impl Into<String>, right: &'static str, what: What<'_>) -> Error {
+        let code = match what {
+            What::Topic(_) => "TOPIC_AUTHORIZATION_FAILED",
+            What::Group(_) => "GROUP_AUTHORIZATION_FAILED",
+            What::AnyTopic => "CLUSTER_AUTHORIZATION_FAILED",
+        };
+        Error::Denied { operation: operation.into(), who: self.proof.who(), right, what: what.to_string(), code }
+    }
+
     fn remember(&self, text: &str) {
-        let refused =
-            ["SSL handshake failed", "SASL", "Authentication", "authentication", "possibly connecting to SSL"]
-                .iter()
-                .any(|sign| text.contains(sign));
+        let new = self.explain(text);
         let mut problem = self.problem.lock();
         // A refusal explains more than the disconnect that follows it.
-        if problem.as_ref().is_none_or(|old| !old.refused || refused) {
-            *problem = Some(Problem { reason: explain(text), refused });
+        if problem.as_ref().is_none_or(|old| new.weight >= old.weight) {
+            *problem = Some(new);
         }
     }
 
@@ -67,23 +126,109 @@ impl Context {
     }
 }
 
-/// librdkafka's line without its thread names, with a remedy where the cause is known.
-fn explain(text: &str) -> String {
-    let text = text.split_once("]: ").map_or(text, |(_, rest)| rest).trim();
-    let hint = if text.contains("possibly connecting to SSL") || text.contains("wrong version number") {
-        "; one side speaks TLS and the other does not: check the security protocol and the port"
-    } else if text.contains("Connection refused") {
-        "; is a broker listening there? check host and port"
-    } else if text.contains("resolve") {
-        "; the host name is not known: check its spelling"
-    } else if text.contains("certificate verify failed") || text.contains("unable to get local issuer") {
-        "; the broker's certificate is not trusted: give the authority's PEM file as ssl_ca_location"
-    } else if text.contains("SASL") || text.contains("uthentication") {
-        "; check user name, password and mechanism"
-    } else {
-        ""
-    };
-    format!("{text}{hint}")
+/// What a right is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum What<'a> {
+    Topic(&'a str),
+    Group(&'a str),
+    /// Kafka gives the idempotent producer its number only to those who may write to some topic.
+    AnyTopic,
+}
+
+impl fmt::Display for What<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Topic(name) => write!(f, "topic '{}'", Printable(name)),
+            Self::Group(name) => write!(f, "group '{}'", Printable(name)),
+            Self::AnyTopic => f.write_str("every topic"),
+        }
+    }
+}
+
+/// The milliseconds at the end of librdkafka's line: for how long it had been in a state when it failed.
+fn after_ms(text: &str, state: &str) -> Option<u64> {
+    let (time, rest) = text.rsplit_once("(after ")?.1.split_once("ms in state ")?;
+    rest.starts_with(state).then(|| time.parse().ok())?
+}
+
+impl Context {
+    /// librdkafka's line without its thread names and counters, with a remedy where the cause is known.
+    fn explain(&self, text: &str) -> Problem {
+        let text = text.split_once("]: ").map_or(text, |(_, rest)| rest).trim();
+        if let Some(reason) = certificate::refusal(text) {
+            return Problem { reason, weight: Weight::Exact };
+        }
+        let (weight, hint) = self.hint(text);
+        let line = text.rsplit_once(" (after ").map_or(text, |(line, _)| line);
+        let reason = if hint.is_empty() { line.to_string() } else { format!("{line}; {hint}") };
+        Problem { reason, weight }
+    }
+
+    fn hint(&self, text: &str) -> (Weight, &'static str) {
+        use Weight::{Exact, Passing, Refused};
+        let has = |part: &str| text.contains(part);
+        let closed = has("isconnected") || has("Broken pipe") || has("Connection reset");
+        if has("No matching issuer found in server trusted") {
+            return (
+                Exact,
+                "our certificate was not sent, because the broker does not accept its authority: give one that the broker's \
+                 authority for clients has signed (ssl_certificate_location)",
+            );
+        }
+        if has("SSL alert") || has("alert bad certificate") || has("alert certificate required") {
+            return match self.proof.certificate {
+                None => (
+                    Refused,
+                    "the broker asks clients for a certificate and has been given none: give ssl_certificate_location and \
+                     ssl_key_location",
+                ),
+                Some(_) => (Refused, "the broker refuses our certificate: is it of the right authority, and not expired?"),
+            };
+        }
+        if has("wrong version number") || has("PLAINTEXT broker listener") {
+            // A broker that goes away in the middle of a handshake looks the same.
+            return (Passing, "if this repeats, the listener speaks no TLS: check the security protocol and the port");
+        }
+        if has("certificate verify failed") {
+            return (Refused, "the broker's certificate is not trusted: give the authority's PEM file as ssl_ca_location");
+        }
+        if has("Unsupported SASL mechanism") {
+            return (Refused, "choose one of these as the SASL mechanism");
+        }
+        if has("Request not valid in current SASL state") {
+            return (
+                Refused,
+                "this listener asks for no user and password: use protocol plaintext or ssl, or another port of the broker",
+            );
+        }
+        if has("SASL authentication error") || has("SASL SCRAM") {
+            return (Refused, "user name or password is wrong (the broker does not say which), or not meant for this mechanism");
+        }
+        if has("SASL") || has("uthentication") || has("SSL handshake failed") {
+            return (Refused, "check security protocol, user name, password, mechanism and certificates");
+        }
+        if has("Connection refused") {
+            return (Passing, "is a broker listening there? check host and port");
+        }
+        if has("resolve") {
+            return (Passing, "the host name is not known: check its spelling");
+        }
+        if closed && !self.proof.encrypted && after_ms(text, "APIVERSION_QUERY").is_some() {
+            return (
+                Passing,
+                "if this repeats, the broker's listener may speak TLS, which this client does not: check the security protocol \
+                 (ssl, sasl_ssl) and the port",
+            );
+        }
+        if closed && self.proof.user.is_none() && after_ms(text, "UP").is_some_and(|ms| ms < 2000) {
+            return (
+                Passing,
+                "if this repeats, the broker's listener asks for a user and a password: check the security protocol \
+                 (sasl_plaintext, sasl_ssl) and the port",
+            );
+        }
+        (Passing, "")
+    }
 }
 
 impl ClientContext for Context {
@@ -147,8 +292,51 @@ mod tests {
         context.remember("[thrd:sasl]: 1/bootstrap: SASL authentication error: bad password");
         context.remember("[thrd:x]: 1/bootstrap: Disconnected");
         let problem = context.problem().unwrap();
-        assert!(problem.refused);
-        assert!(problem.reason.contains("check user name"));
+        assert_eq!(problem.weight, Weight::Refused);
+        assert!(problem.reason.contains("user name or password is wrong"));
+    }
+
+    #[test]
+    fn the_exact_reason_is_not_hidden_by_the_failed_handshake_after_it() {
+        let context = Context::default();
+        context.remember("b: Certificate (subject=/CN=b, issuer=/CN=a) verification callback failed: it has expired");
+        context.remember("b: SSL handshake failed: error:0A000086:SSL routines::certificate verify failed");
+        assert_eq!(context.problem().unwrap().reason, "it has expired (subject=/CN=b, issuer=/CN=a)");
+    }
+
+    #[test]
+    fn a_closed_connection_is_explained_by_what_the_client_proves() {
+        let with = |settings: &[(&str, &str)], line: &str| {
+            let mut config = ClientConfig::new();
+            settings.iter().for_each(|(key, value)| {
+                config.set(*key, *value);
+            });
+            let context = Context::of(&config);
+            context.remember(line);
+            context.problem().unwrap().reason
+        };
+        let early = "h:1/bootstrap: Disconnected: closed by peer (after 1ms in state APIVERSION_QUERY, 1 suppressed)";
+        let up = "h:1/bootstrap: Send failed: Broken pipe (after 0ms in state UP)";
+        let alert = "h:1/bootstrap: Receive failed: ssl/tls alert bad certificate: SSL alert number 42 (after 2ms in state X)";
+        assert!(with(&[], early).contains("may speak TLS"));
+        assert!(!with(&[("security.protocol", "ssl")], early).contains("may speak TLS"));
+        assert!(with(&[], up).contains("asks for a user"));
+        assert!(!with(&[], "h: Disconnected (after 45000ms in state UP)").contains("asks for a user"));
+        let user = [("security.protocol", "sasl_plaintext"), ("sasl.username", "me")];
+        assert!(!with(&user, up).contains("asks for a user"));
+        assert!(with(&[("security.protocol", "ssl")], alert).contains("has been given none"));
+        let certificate = [("security.protocol", "ssl"), ("ssl.certificate.location", "/c.pem")];
+        assert!(with(&certificate, alert).contains("refuses our certificate"));
+    }
+
+    #[test]
+    fn a_right_that_lacks_is_told_with_whom_and_on_what() {
+        let mut config = ClientConfig::new();
+        config.set("security.protocol", "SASL_SSL").set("sasl.username", "car");
+        let error = Context::of(&config).denied("writing", "Write", What::Topic("T"));
+        let text = error.to_string();
+        assert_eq!(error.code(), "denied");
+        assert!(text.contains("user 'car' lacks the right Write on topic 'T'"), "{text}");
     }
 
     #[test]

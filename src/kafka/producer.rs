@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, RwLock};
-use rdkafka::ClientContext;
+use rdkafka::{ClientConfig, ClientContext};
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, DeliveryResult, Message};
@@ -15,7 +15,7 @@ use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProd
 
 use super::admin::{creation_error, kafka_error};
 use super::config::Settings;
-use super::context::Context;
+use super::context::{Context, What};
 use crate::error::{Error, Result};
 use crate::time::after;
 
@@ -52,6 +52,8 @@ pub struct Outcome {
     pub stream: String,
     /// The key of its record, which is its session's.
     pub session_key: String,
+    /// Whether it was refused for a right that lacks.
+    pub denied: bool,
 }
 
 /// What a record was written for: a data source and a stream, by the number that [`Outbox::origin`] gave them. Carried by
@@ -258,9 +260,11 @@ impl ProducerContext for Deliveries {
                 data_source: String::new(),
                 stream: String::new(),
                 session_key: String::new(),
+                denied: false,
             },
             Err((error, message)) => Outcome {
-                error: Some(reason(error)),
+                error: Some(self.reason(error, message)),
+                denied: is_denied(error),
                 payload: message.payload().map(Bytes::copy_from_slice),
                 ..self.told(&delivery, fate_of(message), message)
             },
@@ -282,8 +286,20 @@ impl Deliveries {
             data_source,
             stream,
             session_key: String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned(),
+            denied: false,
         }
     }
+
+    fn reason(&self, error: &KafkaError, message: &BorrowedMessage<'_>) -> String {
+        match is_denied(error) {
+            true => self.context.denied("writing", "Write", What::Topic(message.topic())).to_string(),
+            false => reason(error),
+        }
+    }
+}
+
+fn is_denied(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed)
 }
 
 fn reason(error: &KafkaError) -> String {
@@ -320,12 +336,32 @@ pub struct Target<'a> {
 
 /// Sends records and keeps the books.
 pub struct Outbox {
-    producer: ThreadedProducer<Deliveries>,
+    /// Replaced when a missing right has ended it; see [`Outbox::renew`].
+    producer: RwLock<Running>,
+    config: ClientConfig,
     ledger: Arc<Ledger>,
     next: AtomicU64,
     limit: usize,
     closed: AtomicBool,
 }
+
+/// A producer, and since when it runs.
+struct Running {
+    producer: ThreadedProducer<Deliveries>,
+    since: Instant,
+}
+
+impl Running {
+    fn start(config: &ClientConfig, ledger: &Arc<Ledger>) -> Result<Self> {
+        let deliveries = Deliveries { context: Context::of(config), ledger: ledger.clone() };
+        let producer = ThreadedProducer::from_config_and_context(config, deliveries)
+            .map_err(|error| creation_error("producer", config, &error))?;
+        Ok(Self { producer, since: Instant::now() })
+    }
+}
+
+/// A producer that a missing right has ended is not replaced before this time.
+const RENEWAL: Duration = Duration::from_secs(1);
 
 impl std::fmt::Debug for Outbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -344,11 +380,9 @@ impl Outbox {
             log::warn!("{warning}");
         }
         let ledger = Arc::new(Ledger::default());
-        let deliveries = Deliveries { context: Context::default(), ledger: ledger.clone() };
-        let producer = ThreadedProducer::from_config_and_context(&config, deliveries)
-            .map_err(|error| creation_error("producer", &error))?;
         Ok(Self {
-            producer,
+            producer: RwLock::new(Running::start(&config, &ledger)?),
+            config,
             ledger,
             next: AtomicU64::new(1),
             limit: settings.message_max_bytes(),
@@ -395,6 +429,7 @@ impl Outbox {
         self.post(targets, key, payload, timeout, Some(waiter))?;
         match outcome.recv_timeout(timeout) {
             Ok(Outcome { fate: Fate::Persisted, .. }) => Ok(()),
+            Ok(Outcome { denied: true, topic, .. }) => Err(self.denied(what, What::Topic(&topic))),
             Ok(Outcome { error, .. }) => Err(Error::Kafka {
                 operation: what.into(),
                 reason: error.unwrap_or_else(|| "not acknowledged".into()),
@@ -453,6 +488,7 @@ impl Outbox {
                     data_source,
                     stream,
                     session_key: String::from_utf8_lossy(key).into_owned(),
+                    denied: matches!(error, Error::Denied { .. }),
                 },
             );
         }
@@ -471,8 +507,15 @@ impl Outbox {
         record.partition = target.partition;
         let begin = Instant::now();
         loop {
-            match self.producer.send(record) {
+            let sent = self.producer.read().producer.send(record);
+            match sent {
                 Ok(()) => return Ok(()),
+                Err((error, back)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) => {
+                    if let Err(error) = self.renew(target.topic) {
+                        return Err((error, back.delivery_opaque));
+                    }
+                    record = back;
+                }
                 Err((error, back)) => {
                     if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
                         return Err((
@@ -496,6 +539,28 @@ impl Outbox {
                 }
             }
         }
+    }
+
+    /// The error for a right to write that lacks.
+    fn denied(&self, operation: impl Into<String>, what: What<'_>) -> Error {
+        self.producer.read().producer.client().context().context.denied(operation, "Write", what)
+    }
+
+    /// Replaces a producer that librdkafka has given up because of a missing right: a user that may write to no topic at
+    /// all gets no producer's number from the broker, and may be given a right at any time. Everything that was queued has
+    /// had its outcome by then, so that no order is changed.
+    fn renew(&self, topic: &str) -> Result<()> {
+        let operation = format!("writing to topic '{topic}'");
+        let mut running = self.producer.write();
+        let Some((code, reason)) = running.producer.client().fatal_error() else { return Ok(()) };
+        if code != RDKafkaErrorCode::ClusterAuthorizationFailed {
+            return Err(Error::Kafka { operation, reason, code: format!("{code:?}"), retriable: false });
+        }
+        if running.since.elapsed() < RENEWAL {
+            return Err(running.producer.client().context().context.denied(operation, "Write", What::AnyTopic));
+        }
+        *running = Running::start(&self.config, &self.ledger)?;
+        Ok(())
     }
 
     /// Packets without an outcome yet.
@@ -576,7 +641,7 @@ impl Outbox {
         if report.2 > 0 {
             log::error!("closing with {} packets not delivered", report.2);
             // Their outcomes come now, as not or possibly persisted, instead of never.
-            self.producer.purge(rdkafka::producer::PurgeConfig::default().queue().inflight());
+            self.producer.read().producer.purge(rdkafka::producer::PurgeConfig::default().queue().inflight());
             let purged = self.flush(Duration::from_secs(1));
             let mut failed = report.1;
             failed.extend(purged.1);

@@ -5,6 +5,7 @@
 //! by is read again from its start offset.
 
 mod aligned;
+mod denied;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use self::aligned::{Gate, Stuck, Supply, hold};
+use self::denied::Denials;
 use super::client::Client;
 use super::moment::Moment;
 use super::options::{Inactivity, LiveStart, ReadOptions};
@@ -180,6 +182,7 @@ pub(crate) struct Feed {
     /// The group has given us our share, perhaps an empty one.
     joined: bool,
     gate: Gate,
+    denials: Denials,
 }
 
 impl Feed {
@@ -237,6 +240,7 @@ impl Feed {
             associated: HashSet::new(),
             joined: false,
             gate,
+            denials: Denials::default(),
         };
         feed.waiting = sessions.into_iter().filter(|info| feed.selects(info)).collect();
         feed.early = feed.waiting.iter().map(|info| info.key.clone()).collect();
@@ -327,6 +331,7 @@ impl Feed {
                 self.on_change(change);
             }
             self.look_for_streams();
+            self.say_denied();
             self.let_out();
             self.complete();
             self.pass_on();
@@ -560,8 +565,11 @@ impl Feed {
     }
 
     /// Where to begin with each of the partitions that are not taken yet.
-    fn starts(&self, active: &Active, moment: &mut Moment) -> Result<Vec<Beginning>> {
+    fn starts(&mut self, active: &Active, moment: &mut Moment) -> Result<Vec<Beginning>> {
         let info = &active.info;
+        if !self.grouped {
+            self.check_hidden(info, moment)?;
+        }
         let places = self.not_taken(active, moment)?;
         let unknown: Vec<TopicPartition> = places.iter().map(|(place, _)| place.clone()).collect();
         moment.learn(&self.client.inner.admin, &unknown, self.earliest_ms())?;
@@ -801,9 +809,12 @@ impl Feed {
     // ---- Groups ----
 
     fn subscribe(&mut self, topics: &Topics) {
-        let source = self.options.data_source.as_deref().unwrap_or_default();
+        let options = self.options.clone();
+        let source = options.data_source.as_deref().unwrap_or_default();
         let mut moment = Moment::new(self.client.layout(), topics.clone());
         let Ok(wanted) = moment.places(&self.options, source, None) else { return };
+        // Whoever reads is told there.
+        let _ = self.check_hidden_of_group(source, &moment);
         let mut names: Vec<String> = wanted.into_iter().map(|(place, _)| place.topic.to_string()).collect();
         names.sort();
         names.dedup();
@@ -849,6 +860,9 @@ impl Feed {
                 // Groups are rebalanced when brokers come and go: just then, a question may stay unanswered.
                 Err(error) if matches!(error.kind(), ErrorKind::Kafka | ErrorKind::Timeout) && !self.stopped() => {
                     log::warn!("the group's partitions cannot be read yet: {error}");
+                    if matches!(error, Error::Denied { .. }) {
+                        self.core.queue.complain(error);
+                    }
                     self.core.queue.wait_for_close(LOOK_AGAIN);
                 }
                 Err(error) => return Err(error),
@@ -865,6 +879,7 @@ impl Feed {
             self.open_slot(start.place, start.offset, resumed);
         }
         self.joined = true;
+        self.on_allowed("");
         self.take_up_missed(assigned);
         match self.client.inner.admin.topics(Duration::from_secs(1)) {
             // Completed ones too: what we were given now may have the rest of them.
@@ -935,6 +950,7 @@ impl Feed {
                     part.position = part.position.max(offset);
                     part.supply.hear(Some(offset));
                 }
+                self.on_allowed(topic);
             }
             Event::Assigned(places) => {
                 if let Err(error) = self.on_assigned(&places) {
@@ -947,11 +963,17 @@ impl Feed {
                 }
             }
             Event::Error { error, fatal: true, .. } => self.failure = Some(error),
+            Event::Error { error: error @ Error::Denied { .. }, topic, .. } => {
+                self.on_denied(topic.as_deref().unwrap_or_default(), error);
+            }
             Event::Error { error, .. } => log::debug!("{error}"),
         }
     }
 
     fn on_message(&mut self, message: &Message<'_>) {
+        if !self.denials.is_empty() {
+            self.on_allowed(message.topic);
+        }
         let Some(slot) = self.slot(message.topic, message.partition) else { return };
         self.recent = Some(slot);
         let Some(part) = self.parts.get_mut(slot) else { return };
@@ -1045,7 +1067,8 @@ impl Feed {
         // What passed while this thread asked the broker something, or got no processor, was not spent waiting for packets.
         let passed = self.now.duration_since(self.listened).min(TICK * 2);
         self.listened = self.now;
-        if !self.core.queue.is_idle() {
+        // Nor was what was not allowed.
+        if !self.core.queue.is_idle() || !self.denials.is_empty() {
             return;
         }
         // A live session that only a warning awaits is asked for too, until it was given.
