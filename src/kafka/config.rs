@@ -255,8 +255,7 @@ impl Settings {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        for (whose, properties) in
-            [("kafka", &self.common), ("producer", &self.producer), ("consumer", &self.consumer)]
+        for (whose, properties) in [("kafka", &self.common), ("producer", &self.producer), ("consumer", &self.consumer)]
         {
             let off = properties.get("enable.ssl.certificate.verification").is_some_and(|value| is_false(value));
             if off {

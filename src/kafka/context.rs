@@ -6,10 +6,10 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rdkafka::{ClientConfig, ClientContext};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{ClientConfig, ClientContext};
 
 use super::certificate;
 use crate::error::{Error, Printable};
@@ -182,7 +182,9 @@ impl Context {
                     "the broker asks clients for a certificate and has been given none: give ssl_certificate_location and \
                      ssl_key_location",
                 ),
-                Some(_) => (Refused, "the broker refuses our certificate: is it of the right authority, and not expired?"),
+                Some(_) => {
+                    (Refused, "the broker refuses our certificate: is it of the right authority, and not expired?")
+                }
             };
         }
         if has("wrong version number") || has("PLAINTEXT broker listener") {
@@ -190,7 +192,10 @@ impl Context {
             return (Passing, "if this repeats, the listener speaks no TLS: check the security protocol and the port");
         }
         if has("certificate verify failed") {
-            return (Refused, "the broker's certificate is not trusted: give the authority's PEM file as ssl_ca_location");
+            return (
+                Refused,
+                "the broker's certificate is not trusted: give the authority's PEM file as ssl_ca_location",
+            );
         }
         if has("Unsupported SASL mechanism") {
             return (Refused, "choose one of these as the SASL mechanism");
@@ -202,7 +207,10 @@ impl Context {
             );
         }
         if has("SASL authentication error") || has("SASL SCRAM") {
-            return (Refused, "user name or password is wrong (the broker does not say which), or not meant for this mechanism");
+            return (
+                Refused,
+                "user name or password is wrong (the broker does not say which), or not meant for this mechanism",
+            );
         }
         if has("SASL") || has("uthentication") || has("SSL handshake failed") {
             return (Refused, "check security protocol, user name, password, mechanism and certificates");
@@ -317,7 +325,8 @@ mod tests {
         };
         let early = "h:1/bootstrap: Disconnected: closed by peer (after 1ms in state APIVERSION_QUERY, 1 suppressed)";
         let up = "h:1/bootstrap: Send failed: Broken pipe (after 0ms in state UP)";
-        let alert = "h:1/bootstrap: Receive failed: ssl/tls alert bad certificate: SSL alert number 42 (after 2ms in state X)";
+        let alert =
+            "h:1/bootstrap: Receive failed: ssl/tls alert bad certificate: SSL alert number 42 (after 2ms in state X)";
         assert!(with(&[], early).contains("may speak TLS"));
         assert!(!with(&[("security.protocol", "ssl")], early).contains("may speak TLS"));
         assert!(with(&[], up).contains("asks for a user"));

@@ -121,7 +121,10 @@ mod tests {
             (vec![("ssl.key.location", here.as_str())], "is a folder"),
             (vec![("ssl.key.location", pem.as_str())], "without ssl_certificate_location"),
             (vec![("ssl.certificate.location", pem.as_str())], "without ssl_key_location"),
-            (vec![("ssl.certificate.location", pem.as_str()), ("ssl.key.location", locked.as_str())], "ssl_key_password"),
+            (
+                vec![("ssl.certificate.location", pem.as_str()), ("ssl.key.location", locked.as_str())],
+                "ssl_key_password",
+            ),
         ] {
             let message = refused(&settings);
             assert!(message.contains(says), "{message}");
