@@ -22,7 +22,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from confluent_kafka import KafkaException
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -133,9 +132,7 @@ def _binding(user: str, right: Right) -> AclBinding:
     resource = ResourceType.BROKER if kind == "cluster" else ResourceType[kind.upper()]
     name = "kafka-cluster" if kind == "cluster" else name.removesuffix("*") or name
     operation = operation.upper().replace("IDEMPOTENTWRITE", "IDEMPOTENT_WRITE")
-    return AclBinding(
-        resource, name, pattern, f"User:{user}", "*", AclOperation[operation], AclPermissionType.ALLOW
-    )
+    return AclBinding(resource, name, pattern, f"User:{user}", "*", AclOperation[operation], AclPermissionType.ALLOW)
 
 
 def _filter(binding: AclBinding) -> AclBindingFilter:
@@ -173,7 +170,9 @@ def guarded_kafka(folder: Path) -> Iterator[GuardedKafka]:
     }
     with ExitStack() as stack:
         for attempt in range(3):
-            ports = dict(zip(("plain", "controller", *_TLS, *_SASL), _free_ports(2 + len(_TLS) + len(_SASL)), strict=True))
+            ports = dict(
+                zip(("plain", "controller", *_TLS, *_SASL), _free_ports(2 + len(_TLS) + len(_SASL)), strict=True)
+            )
             settings = _settings(ports, brokers, clients.certificate)
             try:
                 cluster = stack.enter_context(kafka_cluster(settings, port=ports["plain"]))
@@ -213,7 +212,7 @@ def _settings(ports: dict[str, int], brokers: dict[str, Issued], clients: Path) 
         "listener.security.protocol.map": ",".join(f"{name.get(k, k.upper())}:{p}" for k, p in protocols.items()),
         "controller.quorum.bootstrap.servers": f"127.0.0.1:{ports['controller']}",
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "super.users": "User:ANONYMOUS",
+        "super.users": "User:ANONYMOUS;User:CN=client",
     }
     for key, issued in brokers.items():
         prefix = f"listener.name.{key}.ssl."

@@ -1,4 +1,4 @@
-"""What does not prove itself is refused by default, within the time-out, with a message that says which proof failed."""
+"""What proves nothing is refused by default, within the time-out, with a message that says which proof failed."""
 
 import logging
 import time
@@ -48,7 +48,12 @@ REFUSED: dict[str, Case] = {
         "authentication",
         "does not accept its authority",
     ),
-    "wrong password PLAIN": ("sasl", _login("sasl", "PLAIN", sasl_password="no"), "authentication", "password is wrong"),
+    "wrong password PLAIN": (
+        "sasl",
+        _login("sasl", "PLAIN", sasl_password="no"),
+        "authentication",
+        "password is wrong",
+    ),
     "wrong password SCRAM": (
         "sasl_tls",
         _login("sasl_tls", "SCRAM-SHA-512", sasl_password="no"),
@@ -56,7 +61,12 @@ REFUSED: dict[str, Case] = {
         "password is wrong",
     ),
     "unknown user PLAIN": ("sasl", _login("sasl", "PLAIN", sasl_username="no"), "authentication", "user name or"),
-    "unknown user SCRAM": ("sasl", _login("sasl", "SCRAM-SHA-256", sasl_username="no"), "authentication", "user name or"),
+    "unknown user SCRAM": (
+        "sasl",
+        _login("sasl", "SCRAM-SHA-256", sasl_username="no"),
+        "authentication",
+        "user name or",
+    ),
     "wrong mechanism": ("scram", _login("scram", "PLAIN"), "authentication", "SCRAM-SHA-512; choose one of these"),
     "login where none is asked": ("plain", _login("sasl", "PLAIN"), "authentication", "asks for no user"),
     "plaintext to TLS": ("tls", lambda _: {}, "unreachable", "may speak TLS"),

@@ -20,11 +20,13 @@ def test_a_session_is_written_and_read_back_through_every_way_in(
 ) -> None:
     security = guarded.security(listener, mechanism)
     address, domain = guarded.addresses[listener], new_domain()
+    times = [1_000_000_000, 2_000_000_000]
     with telewire.connect(address, security=security, domain=domain) as client:
-        with client.session("CarA", "run") as session:
-            session.configure([telewire.Parameter("v")])
-            session.write_rows(["v"], [1_000_000_000, 2_000_000_000], [[1.5], [2.5]])
-        values = [value for block in client.read(session.key).blocks("v") for value in block.column("v").values]
+        with client.create_session("CarA", identifier="run") as session:
+            session.configure([telewire.Parameter("v", row=True)])
+            session.stream("Chassis").write_rows("v", timestamps_ns=times, values=[1.5, 2.5])
+        data = client.load(session.key)
+        values = list(data["v"].values)
     assert values == [1.5, 2.5]
 
 
