@@ -188,8 +188,7 @@ impl Context {
             };
         }
         if has("wrong version number") || has("PLAINTEXT broker listener") {
-            // A broker that goes away in the middle of a handshake looks the same.
-            return (Passing, "if this repeats, the listener speaks no TLS: check the security protocol and the port");
+            return (Refused, "the listener speaks no TLS: check the security protocol and the port");
         }
         if has("certificate verify failed") {
             return (

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclBinding,
     AclBindingFilter,
     AclOperation,
@@ -32,6 +32,7 @@ from confluent_kafka.admin import (
     ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
+    UserScramCredentialAlteration,
     UserScramCredentialUpsertion,
 )
 
@@ -195,7 +196,9 @@ def _make_users(admin: AdminClient) -> None:
     # Kafka takes one mechanism of a user in each request.
     for mechanism in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512):
         kind = ScramCredentialInfo(mechanism, 4096)
-        changes = [UserScramCredentialUpsertion(user, kind, PASSWORD.encode()) for user in USERS]
+        changes: list[UserScramCredentialAlteration] = [
+            UserScramCredentialUpsertion(user, kind, PASSWORD.encode()) for user in USERS
+        ]
         for future in admin.alter_user_scram_credentials(changes).values():
             future.result(10)
 

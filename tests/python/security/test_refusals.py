@@ -72,7 +72,7 @@ REFUSED: dict[str, Case] = {
     "plaintext to TLS": ("tls", lambda _: {}, "unreachable", "may speak TLS"),
     "plaintext to SASL": ("sasl", lambda _: {}, "unreachable", "asks for a user and a password"),
     "SASL to SASL with TLS": ("sasl_tls", _login("sasl", "PLAIN"), "unreachable", "may speak TLS"),
-    "TLS to plaintext": ("plain", _tls(), "unreachable", "speaks no TLS"),
+    "TLS to plaintext": ("plain", _tls(), "authentication", "speaks no TLS"),
     "TLS to SASL with TLS": ("sasl_tls", _tls(), "unreachable", "asks for a user and a password"),
 }
 
