@@ -25,7 +25,7 @@ def created(target: Target) -> str:
 
 def sent(target: Target, topic: str, value: bytes, timeout_s: float = DEADLINE_S) -> bool:
     """Whether a record was acknowledged."""
-    outcomes: list[object] = []
+    outcomes: list[bool] = []
     settings = {
         "enable.idempotence": True,
         "linger.ms": 0,
@@ -33,9 +33,9 @@ def sent(target: Target, topic: str, value: bytes, timeout_s: float = DEADLINE_S
         "message.timeout.ms": int(timeout_s * 1000),
     }
     producer = Producer({"bootstrap.servers": target.bootstrap, **QUIET, **settings})
-    producer.produce(topic, value, on_delivery=lambda error, _: outcomes.append(error))
+    producer.produce(topic, value, on_delivery=lambda error, _: outcomes.append(error is None))
     assert producer.flush(DEADLINE_S + 5) == 0
-    return outcomes == [None]
+    return outcomes == [True]
 
 
 def values(target: Target, topic: str) -> list[bytes]:
