@@ -232,10 +232,12 @@ def test_a_session_that_is_told_complete_twice_is_found(world: World) -> None:
 @pytest.mark.parametrize(
     ("first_s", "again_s", "explained"),
     [
-        pytest.param(10.0, 30.0, True, id="handled while the fault was there"),
-        pytest.param(9.5, 30.0, True, id="handled just before, not committed yet"),
-        pytest.param(5.0, 30.0, False, id="handled long before, so committed"),
+        pytest.param(10.0, 19.0, True, id="handled while the fault was there"),
+        pytest.param(9.5, 19.0, True, id="handled just before, not committed yet"),
+        pytest.param(5.0, 19.0, False, id="handled long before, so committed"),
         pytest.param(5.0, 9.0, False, id="read again before there was a fault"),
+        pytest.param(19.0, 25.0, False, id="read again when the fault was long over"),
+        pytest.param(24.0, 25.0, False, id="handled and read again after the fault"),
     ],
 )
 def test_a_group_reads_again_only_what_a_fault_kept_from_being_committed(

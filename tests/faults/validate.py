@@ -60,7 +60,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """A span of time in which readers of a group may lose their place."""
+    """A span of time in which readers of a group may lose their place: a fault and the time to recover from it."""
 
     begin_s: float
     end_s: float
@@ -107,7 +107,7 @@ def validate(
     *,
     ended: Collection[str],
     disturbances: Sequence[Disturbance] = (),
-    commit_s: float = 1.0,
+    commit_s: float = 2.0,
 ) -> Verdict:
     """Hold the three accounts against each other.
 
@@ -273,9 +273,11 @@ def _in_time(lives: Sequence[ReaderLife]) -> list[tuple[Noted, Seen]]:
 
 
 def _explained(first_s: float, again_s: float, disturbances: Sequence[Disturbance], commit_s: float) -> bool:
-    """Whether a fault had begun before the repetition, and the packet was not handled so long before it that its
-    position had been committed by then."""
-    return any(fault.begin_s <= again_s and first_s >= fault.begin_s - commit_s for fault in disturbances)
+    """Whether both times are those of one fault, but for what was handled just before it and not committed yet."""
+    return any(
+        fault.begin_s - commit_s <= first_s <= fault.end_s and fault.begin_s <= again_s <= fault.end_s
+        for fault in disturbances
+    )
 
 
 def _read_in_order(verdict: Verdict, reading: Reading, life: ReaderLife) -> None:
