@@ -122,7 +122,7 @@ test-peers: ## Python tests beside quixstreams, in an environment with its pins
 	$(PEERS)/bin/python -m pytest -m peers
 
 test-python: ## All other Python tests
-	$(BIN)/python -m pytest -m "not peers and not race"
+	$(BIN)/python -m pytest -m "not peers and not race and not faults"
 
 race: build ## The whole real race live at 50 times its speed through all readers of the drop-in (two minutes)
 	@$(PYTHON) scripts/kafka.py run -- $(BIN)/python -m pytest -m race

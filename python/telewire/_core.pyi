@@ -627,7 +627,13 @@ def import_arrow(given: object) -> list[tuple[str, list[tuple[_Imported, NDArray
 @final
 class Broker:
     def __init__(
-        self, data: str | None, host: str, port: int, memory_budget: int, retention_s: float | None
+        self,
+        data: str | None,
+        host: str,
+        port: int,
+        memory_budget: int,
+        retention_s: float | None,
+        advertised: tuple[str, int] | None,
     ) -> None: ...
     @property
     def address(self) -> str: ...
