@@ -97,7 +97,7 @@ bench-pipeline: ## Figures of merging packets into slides: no Kafka, no Python
 	cargo bench --locked --no-default-features --bench merge
 
 FUZZ_SECONDS ?= 600
-FUZZED := envelope periodic rows synchro written merge
+FUZZED := envelope periodic rows synchro written merge packet names sessions formats grid
 
 fuzz: ## Fuzz the codec and the merger, FUZZ_SECONDS for each target (needs a nightly compiler and cargo-fuzz)
 	@for target in $(FUZZED); do \

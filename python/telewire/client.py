@@ -24,7 +24,7 @@ from telewire.packet_writer import Flushed, PacketWriter, flushed_of
 from telewire.reader import OnUndecodable, Reader
 from telewire.resampling import Gaps, aggregates_of, gaps_of, grid_of
 from telewire.session import Session, texts
-from telewire.session_data import SessionData, collect
+from telewire.session_data import SessionData, collect, is_text
 from telewire.session_info import SessionInfo, SessionWatch, to_ns
 
 if TYPE_CHECKING:
@@ -632,10 +632,12 @@ class Client:
 
         Returns:
             Each parameter with its own times, values and statuses, ascending in time; with a rate, one wide table.
+            A parameter that was asked for by its name is there, also if it has no samples in that time.
 
         Raises:
             SessionError: Nobody has written the session.
-            ConfigError: A pattern or time that cannot be used.
+            ConfigError: A pattern or time that cannot be used; a name that the session does not have; with a rate, the
+                name of a text.
         """
         if start_ns is not None and end_ns is not None and end_ns < start_ns:
             raise ConfigError(f"end_ns {end_ns} is before start_ns {start_ns}")
@@ -647,13 +649,16 @@ class Client:
             grid_of(rate, what="rate")
             aggregates_of(aggregate)
             gaps_of(gaps, longest_gap_s)
+        named = [name for name in columns.names([] if parameters is None else parameters) if "*" not in name]
         session = self.session(session_key)
         with self.read(session_key, streams=streams, end="now").blocks(parameters) as blocks:
             definitions = blocks.definitions(session_key)
-            data = collect(blocks, definitions, session, start_ns=start_ns, end_ns=end_ns)
+            data = collect(blocks, definitions, session, named=named, start_ns=start_ns, end_ns=end_ns)
         if rate is None:
             return data
-        return data.resample(rate, aggregate=aggregate, gaps=gaps, longest_gap_s=longest_gap_s)
+        # What was asked for by name in that order, text being an error; then what patterns found.
+        chosen = [*dict.fromkeys(named), *(name for name in data if name not in named and not is_text(data[name]))]
+        return data.resample(rate, parameters=chosen, aggregate=aggregate, gaps=gaps, longest_gap_s=longest_gap_s)
 
     # Life
 

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rdkafka::ClientContext as _;
@@ -20,7 +20,7 @@ use rdkafka::types::{RDKafkaRespErr, RDKafkaType};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::TopicPartition;
-use super::admin::{code_error, creation_error, kafka_error};
+use super::admin::{ONE_TRY, code_error, creation_error, kafka_error, wanted_still};
 use super::config::Settings;
 use super::context::Context;
 use super::offsets::Question;
@@ -317,11 +317,20 @@ impl Consumer {
         places: &[TopicPartition],
         timeout: Duration,
     ) -> Result<Vec<(TopicPartition, Option<i64>)>> {
-        let list = partitions(places);
-        let wait = millis(timeout);
-        // SAFETY: both handles are valid; librdkafka writes the offsets into the list.
-        let code = unsafe { rdk::rd_kafka_committed(self.client.native_ptr(), list.ptr(), wait) };
-        done("reading the group's offsets", code)?;
+        let begin = Instant::now();
+        let list = loop {
+            let list = partitions(places);
+            // In short tries, so that it can be called off.
+            let left = timeout.saturating_sub(begin.elapsed()).max(Duration::from_millis(100));
+            let wait = millis(left.min(ONE_TRY));
+            // SAFETY: both handles are valid; librdkafka writes the offsets into the list.
+            let code = unsafe { rdk::rd_kafka_committed(self.client.native_ptr(), list.ptr(), wait) };
+            if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR__TIMED_OUT || begin.elapsed() >= timeout {
+                done("reading the group's offsets", code)?;
+                break list;
+            }
+            wanted_still()?;
+        };
         Ok(list
             .elements()
             .iter()

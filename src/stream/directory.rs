@@ -29,6 +29,9 @@ use crate::topic::Layout;
 /// How often the follower looks for topics that somebody waits for.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// How often records that are passed over are spoken of; all of them are counted.
+const SPEAK_AGAIN: Duration = Duration::from_secs(30);
+
 /// What the topics of a followed kind feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Role {
@@ -45,6 +48,30 @@ struct State {
     session_watchers: Watchers<SessionChange>,
     format_watchers: Watchers<FormatNews>,
     failure: Option<Error>,
+    /// Records passed over that were spoken of, and when that was.
+    told: (u64, Option<Instant>),
+}
+
+impl State {
+    /// Warns of records that were passed over since the last time, now and then.
+    fn tell_of_passed_over(&mut self) {
+        let formats = self.formats.values();
+        let (undecodable, conflicts) = formats.fold((0, 0), |(undecodable, conflicts), table| {
+            (undecodable + table.undecodable(), conflicts + table.conflicts())
+        });
+        let ignored = self.sessions.ignored();
+        let total = ignored.total() + undecodable + conflicts;
+        if total == self.told.0 || self.told.1.is_some_and(|at| at.elapsed() < SPEAK_AGAIN) {
+            return;
+        }
+        log::warn!(
+            "{} records of sessions and {undecodable} of data formats cannot be used and were passed over so far, \
+             {conflicts} definitions contradict earlier ones; the last of a session: {}",
+            ignored.total(),
+            ignored.last_reason.as_deref().unwrap_or("none")
+        );
+        self.told = (total, Some(Instant::now()));
+    }
 }
 
 struct Shared {
@@ -76,6 +103,7 @@ impl Directory {
                 session_watchers: Watchers::default(),
                 format_watchers: Watchers::default(),
                 failure: None,
+                told: (0, None),
             }),
             changed: Condvar::new(),
             stop: AtomicBool::new(false),
@@ -287,6 +315,7 @@ impl Shared {
         while !self.stop.load(Ordering::Acquire) {
             let count = self.consumer.poll(Duration::from_millis(50), 2000, &mut |event| self.on_event(event));
             if count > 0 {
+                self.state.lock().tell_of_passed_over();
                 self.changed.notify_all();
             }
             if looked.elapsed() >= LOOK_AGAIN {
