@@ -57,7 +57,7 @@ class Page:
     definitions: list[tuple[int, str, str]] = field(default_factory=list)
 
 
-def read(text: str) -> Page:
+def read(text: str) -> Page:  # noqa: C901 - one branch for each kind of line
     """Take a page apart. Code, comments, headings and the heads of tables are nobody's promise."""
     page = Page()
     section = block = True
@@ -159,7 +159,9 @@ def check(root: Path) -> list[str]:
             problems += [f"{where}:{line}: there is no test {name}" for name in missing]
         used = {label: block.line for block in page.blocks for label in USED.findall(block.text)}
         problems += [
-            f"{where}:{line}: footnote [^{label}] is not defined" for label, line in used.items() if label not in defined
+            f"{where}:{line}: footnote [^{label}] is not defined"
+            for label, line in used.items()
+            if label not in defined
         ]
         problems += [
             f"{where}:{line}: footnote [^{label}] is not used" for label, line in defined.items() if label not in used

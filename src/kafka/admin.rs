@@ -16,6 +16,7 @@ use super::TopicPartition;
 use super::config::Settings;
 use super::context::Context;
 use super::offsets::Question;
+use super::topic_settings::{SettingsQuestion, TopicSettings};
 use crate::error::{Error, Result};
 use crate::topic;
 
@@ -294,6 +295,19 @@ impl Admin {
         Ok(if let Offset::Offset(offset) = found.offset() { Some(offset) } else { None })
     }
 
+    /// The settings of these topics, as far as the broker tells: not of topics that do not exist or that we may not ask
+    /// about.
+    pub fn topic_settings<'t>(&self, topics: impl IntoIterator<Item = &'t str>) -> BTreeMap<String, TopicSettings> {
+        let question = SettingsQuestion::ask(self.client.client(), topics, ONE_TRY);
+        let begin = Instant::now();
+        while begin.elapsed() < ONE_TRY && !crate::interrupt::requested() {
+            if let Some(found) = question.answer(Duration::from_millis(50)) {
+                return found.into_iter().collect();
+            }
+        }
+        BTreeMap::new()
+    }
+
     fn creator(&self) -> Result<&AdminClient<Context>> {
         if let Some(creator) = self.creator.get() {
             return Ok(creator);
@@ -369,6 +383,9 @@ pub(crate) fn code_error(operation: String, code: RDKafkaErrorCode) -> Error {
         RDKafkaErrorCode::GroupAuthorizationFailed => "; this user lacks the right: ask for an ACL on the group",
         RDKafkaErrorCode::ClusterAuthorizationFailed => {
             "; this user may not create topics: have an administrator create them, or ask for the Create right"
+        }
+        RDKafkaErrorCode::InvalidTimestamp => {
+            "; this machine's clock is too far from the broker's: synchronise them (message.timestamp.after.max.ms, …before…)"
         }
         RDKafkaErrorCode::UnknownTopicOrPartition => "; it does not exist, or was deleted a moment ago",
         RDKafkaErrorCode::InvalidReplicationFactor => "; the cluster's default replication is more than it has brokers",

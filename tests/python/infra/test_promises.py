@@ -108,7 +108,7 @@ def test_a_promise_without_a_test_is_found_and_quoted(said: str, missing: str, t
         "| What | How |\n|:---|---:|\n| all | kept[^lost] |",
         "```\nNothing. Is. Promised.\n```",
         "<!-- not a promise -->\nWho knows. Nobody does.\n\nNothing is lost.[^lost]",
-        "## Not promised\n\n<!-- not a promise -->\n\nMiracles.\n\n- Any.\n\n### Nor\n\nThese.\n\n## More\n\nNothing.[^lost]",
+        "## Not\n\n<!-- not a promise -->\n\nMiracles.\n\n- Any.\n\n### Nor\n\nThese.\n\n## More\n\nNothing.[^lost]",
         "What is lost is lost: `a.b` is gone.[^lost]",
     ],
 )
@@ -122,7 +122,8 @@ def test_no_page_is_without_promises_as_a_whole(tmp_path: Path) -> None:
 
 
 def test_what_is_not_promised_ends_with_its_block_or_section(tmp_path: Path) -> None:
-    said = "Here.[^lost]\n\n<!-- not a promise -->\nWho knows.\n\nThis. \n\n## A\n\n<!-- not a promise -->\n\nMay be.\n\n## B\n\nThat."
+    mark = "<!-- not a promise -->"
+    said = f"Here.[^lost]\n\n{mark}\nWho knows.\n\nThis. \n\n## A\n\n{mark}\n\nMay be.\n\n## B\n\nThat."
     status, told = check(tmp_path, f"# G\n\n{said}\n\n{LOST}")
     assert status == 1
     assert [line.rpartition(": ")[2] for line in told.splitlines()] == ["This.", "That."]
