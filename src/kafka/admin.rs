@@ -384,9 +384,6 @@ pub(crate) fn code_error(operation: String, code: RDKafkaErrorCode) -> Error {
         RDKafkaErrorCode::ClusterAuthorizationFailed => {
             "; this user may not create topics: have an administrator create them, or ask for the Create right"
         }
-        RDKafkaErrorCode::InvalidTimestamp => {
-            "; this machine's clock is too far from the broker's: synchronise them (message.timestamp.after.max.ms, …before…)"
-        }
         RDKafkaErrorCode::UnknownTopicOrPartition => "; it does not exist, or was deleted a moment ago",
         RDKafkaErrorCode::InvalidReplicationFactor => "; the cluster's default replication is more than it has brokers",
         _ => "",

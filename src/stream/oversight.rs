@@ -40,14 +40,21 @@ impl Client {
         let mut tails = self.tails(&wanted)?;
         let consumer = Consumer::new(&self.inner.settings.fetching_ahead(1 << 20), None)?;
         let deadline = after(self.inner.timeout);
-        for _ in 0..PLACES {
+        for turn in 0..PLACES {
             let mut round: HashMap<TopicPartition, i64> = HashMap::new();
+            let mut starts = Vec::new();
             for (place, tail) in &mut tails {
                 tail.sessions.retain(|key| !tail.found.contains(key));
                 if let Some(end) = (!tail.sessions.is_empty()).then(|| tail.ends.pop_last()).flatten() {
-                    consumer.rewind(&Start { place: place.clone(), offset: (end - TAIL).max(tail.low) })?;
+                    starts.push(Start { place: place.clone(), offset: (end - TAIL).max(tail.low) });
                     round.insert(place.clone(), end);
                 }
+            }
+            // All partitions have a place in the first turn, so those of later turns are being read already.
+            if turn == 0 {
+                consumer.add(&starts)?;
+            } else {
+                starts.iter().try_for_each(|start| consumer.rewind(start))?;
             }
             while !round.is_empty() && Instant::now() < deadline && !interrupt::requested() {
                 consumer.poll(Duration::from_millis(50), 1000, &mut |event| match event {

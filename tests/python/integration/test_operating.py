@@ -70,7 +70,8 @@ def settings(broker: str, topic: str, **values: str) -> None:
         ConfigEntry(n.replace("_", "."), v, incremental_operation=AlterConfigOpType.SET) for n, v in values.items()
     ]
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=changed)
-    for done in AdminClient({"bootstrap.servers": broker}).incremental_alter_configs([resource]).values():
+    admin = AdminClient({"bootstrap.servers": broker})
+    for done in admin.incremental_alter_configs([resource]).values():
         done.result(20)
 
 
