@@ -48,8 +48,9 @@ build: $(BIN)/ready ## Build the wheel and install it into .venv
 	$(BIN)/maturin build $(CARGO_FLAGS) --interpreter $(BIN)/python --out $(WHEELS)
 	@$(BIN)/pip install --quiet --no-deps --force-reinstall $(WHEELS)/*.whl
 
-lint: $(BIN)/ready ## Formats, lints, types, floors, licences
+lint: $(BIN)/ready ## Formats, lints, types, floors, promises, licences
 	$(PYTHON) scripts/check_floors.py
+	$(PYTHON) scripts/check_promises.py
 	cargo fmt --check
 	cargo clippy $(CARGO_FLAGS) --all-targets --features python -- -D warnings
 	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
