@@ -148,13 +148,20 @@ BUNDLED: Final[dict[str, tuple[Library, ...]]] = {
 }
 
 
-class Unlicensed(Exception):
+class UnlicensedError(Exception):
     """Something is linked whose licence is not known."""
 
 
 def metadata(target: str) -> dict[str, Any]:
     """What cargo knows about the packages of one platform."""
-    command = ["cargo", "metadata", "--locked", "--format-version=1", "--features=python", f"--filter-platform={target}"]
+    command = [
+        "cargo",
+        "metadata",
+        "--locked",
+        "--format-version=1",
+        "--features=python",
+        f"--filter-platform={target}",
+    ]
     told = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
     found: dict[str, Any] = json.loads(told.stdout)
     return found
@@ -179,7 +186,7 @@ def linked(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield packages[identity]
         for dependency in nodes[identity]["deps"]:
             if any(kind["kind"] is None for kind in dependency["dep_kinds"]):
-                left.append(dependency["pkg"])
+                left.append(dependency["pkg"])  # noqa: PERF401  # the list that is being emptied
 
 
 def folder(package: dict[str, Any]) -> Path:
@@ -213,7 +220,9 @@ def texts_of(package: dict[str, Any], everything: list[dict[str, Any]]) -> list[
             files = licence_files(other)
             if files:
                 return [text_of(file) for file in files]
-    raise Unlicensed(f"{package['name']} {package['version']} brings no licence file, nor does another of its repository")
+    raise UnlicensedError(
+        f"{package['name']} {package['version']} brings no licence file, nor does another of its repository"
+    )
 
 
 def version_of(library: Library, package: dict[str, Any]) -> str:
@@ -221,7 +230,7 @@ def version_of(library: Library, package: dict[str, Any]) -> str:
     text = (folder(package) / library.version_in).read_text() if library.version_in else package["version"]
     found = re.search(library.version, text, re.DOTALL)
     if found is None:
-        raise Unlicensed(f"no version of {library.name} in {package['name']} {package['version']}")
+        raise UnlicensedError(f"no version of {library.name} in {package['name']} {package['version']}")
     return ".".join(found.groups())
 
 
@@ -246,7 +255,7 @@ def written() -> dict[Path, str]:
     components: list[dict[str, Any]] = []
     for (name, version), package in sorted(crates.items()):
         if package["links"] and name not in BUNDLED:
-            raise Unlicensed(f"{name} {version} links '{package['links']}', which BUNDLED does not know; list it there")
+            raise UnlicensedError(f"{name} {version} links '{package['links']}', which BUNDLED does not know; list it")
         for library in BUNDLED.get(name, ()):
             source = all_packages[library.crate]
             known = version_of(library, source)
@@ -271,9 +280,9 @@ def written() -> dict[Path, str]:
 
     parts = [
         rule("Third-party software in the wheels of telewire"),
-        "The extension module telewire._core is compiled from telewire (Apache-2.0, see LICENSE) and from what is listed",
-        "here, on one platform or another. The licences' texts follow the list, each with the names it belongs to. Where",
-        "several licences are offered, all their texts are given. Python packages that telewire depends on are not inside",
+        "The extension module telewire._core is compiled from telewire (Apache-2.0, see LICENSE) and from what is listed",  # noqa: E501
+        "here, on one platform or another. The licences' texts follow the list, each with the names it belongs to. Where",  # noqa: E501
+        "several licences are offered, all their texts are given. Python packages that telewire depends on are not inside",  # noqa: E501
         "the wheel. Written by scripts/third_party.py from Cargo.lock.",
         "",
         "The standard library of Rust  (MIT OR Apache-2.0, used by the latter; Rust)",
@@ -299,7 +308,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         files = written()
-    except Unlicensed as problem:
+    except UnlicensedError as problem:
         print(f"third_party: {problem}", file=sys.stderr)
         return 1
     stale = [file for file, text in files.items() if not file.exists() or file.read_text(encoding="utf-8") != text]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-import content
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
-from ledger import Number
-from validate import Stored
 
+import content
+from ledger import Number
 from telewire.protos import open_data_pb2
+from validate import Stored
 
 
 def stored(brokers: str, domain: str, timeout_s: float = 60.0) -> list[Stored]:
@@ -48,9 +48,17 @@ def stored(brokers: str, domain: str, timeout_s: float = 60.0) -> list[Stored]:
                     if error.code() == KafkaError._PARTITION_EOF:
                         left.discard((message.topic(), message.partition()))
                     continue
-                number = _number(message.key().decode(), _stream(message.topic(), domain), message.value())
+                topic, key, value = message.topic(), message.key(), message.value()
+                partition, offset = message.partition(), message.offset()
+                # A record of ours has all of it.
+                assert topic is not None
+                assert key is not None
+                assert value is not None
+                assert partition is not None
+                assert offset is not None
+                number = _number(key.decode(), _stream(topic, domain), value)
                 if number is not None:
-                    found.append(Stored(number, message.topic(), message.partition(), message.offset()))
+                    found.append(Stored(number, topic, partition, offset))
         return found
     finally:
         consumer.close()

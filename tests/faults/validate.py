@@ -128,7 +128,9 @@ def validate(
     return verdict
 
 
-def _written(verdict: Verdict, writers: Sequence[WriterLife]) -> dict[Number, str | None]:
+def _written(  # noqa: C901  # one loop over what a writer may note
+    verdict: Verdict, writers: Sequence[WriterLife]
+) -> dict[Number, str | None]:
     """The fate of each packet; None where nobody heard it."""
     written: dict[Number, str | None] = {}
     for life in writers:
@@ -164,7 +166,7 @@ def _written(verdict: Verdict, writers: Sequence[WriterLife]) -> dict[Number, st
     return written
 
 
-def _broker(
+def _broker(  # noqa: C901  # one comparison after the other
     verdict: Verdict, writers: Sequence[WriterLife], written: dict[Number, str | None], stored: Sequence[Stored]
 ) -> None:
     places: dict[Number, list[Stored]] = defaultdict(list)
@@ -251,7 +253,8 @@ def _reading(
         elif not _explained(first[entry.place], noted.at_s, disturbances, commit_s):
             before = noted.at_s - first[entry.place]
             verdict.trouble(
-                "read again too late", f"{reading.name} was given {entry.number} at {entry.place} again {before:.1f} s later"
+                "read again too late",
+                f"{reading.name} was given {entry.number} at {entry.place} again {before:.1f} s later",
             )
     for place in kept.keys() - first.keys():
         verdict.trouble("not read", f"{reading.name} never got {kept[place]} at {place}")
