@@ -38,7 +38,9 @@ EXPORTED: Final = "PyInit__core"
 LARGEST_MB: Final = 25
 PUBLISHED: Final = re.compile(r"^(manylinux_\d+_\d+|musllinux_\d+_\d+|macosx_\d+_\d+|win)_")
 # Where people, containers and hosted runners keep sources and caches.
-MACHINE_PATH: Final = re.compile(rb"(?:/(?:root|home|Users|project|work|builds|__w)/|[A-Z]:\\(?:Users|a)\\)[\w.\-+/\\]{3,100}")
+MACHINE_PATH: Final = re.compile(
+    rb"(?:/(?:root|home|Users|project|work|builds|__w)/|[A-Z]:\\(?:Users|a)\\)[\w.\-+/\\]{3,100}"
+)
 NATIVE: Final = (".so", ".pyd", ".dylib", ".dll")
 
 
@@ -65,7 +67,9 @@ def of_tags(wheel: Path, archive: zipfile.ZipFile, *, release: bool) -> Iterator
         yield "has other tags inside than in its name"
     native = [file for file in archive.namelist() if file.endswith(NATIVE)]
     free_threaded = all(abi.endswith("t") for _, abi in interpreters)
-    of_abi = re.compile(r"telewire/_core\.c(python|p)[-_]?3\d+t-.+\.(so|pyd)" if free_threaded else r"telewire/_core(\.abi3\.so|\.pyd)")
+    of_abi = re.compile(
+        r"telewire/_core\.c(python|p)[-_]?3\d+t-.+\.(so|pyd)" if free_threaded else r"telewire/_core(\.abi3\.so|\.pyd)"
+    )
     if len(native) != 1 or not of_abi.fullmatch(native[0]):
         yield f"has the native modules {native}; expected is one telewire/_core for its ABI"
 

@@ -38,7 +38,9 @@ def main() -> int:
     if sys.version.find("free-threading") >= 0 and enabled:
         print("smoke: importing telewire switched the GIL on", file=sys.stderr)
         return 1
-    print(f"smoke: Python {sys.version.split()[0]}, GIL {'on' if enabled else 'off'}, {telewire.build_info()}", flush=True)
+    print(
+        f"smoke: Python {sys.version.split()[0]}, GIL {'on' if enabled else 'off'}, {telewire.build_info()}", flush=True
+    )
     return subprocess.run([sys.executable, "-m", "telewire", *DEMO], check=False, timeout=300).returncode
 
 

@@ -154,7 +154,14 @@ class Unlicensed(Exception):
 
 def metadata(target: str) -> dict[str, Any]:
     """What cargo knows about the packages of one platform."""
-    command = ["cargo", "metadata", "--locked", "--format-version=1", "--features=python", f"--filter-platform={target}"]
+    command = [
+        "cargo",
+        "metadata",
+        "--locked",
+        "--format-version=1",
+        "--features=python",
+        f"--filter-platform={target}",
+    ]
     told = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
     found: dict[str, Any] = json.loads(told.stdout)
     return found
@@ -213,7 +220,9 @@ def texts_of(package: dict[str, Any], everything: list[dict[str, Any]]) -> list[
             files = licence_files(other)
             if files:
                 return [text_of(file) for file in files]
-    raise Unlicensed(f"{package['name']} {package['version']} brings no licence file, nor does another of its repository")
+    raise Unlicensed(
+        f"{package['name']} {package['version']} brings no licence file, nor does another of its repository"
+    )
 
 
 def version_of(library: Library, package: dict[str, Any]) -> str:
@@ -271,10 +280,10 @@ def written() -> dict[Path, str]:
 
     parts = [
         rule("Third-party software in the wheels of telewire"),
-        "The extension module telewire._core is compiled from telewire (Apache-2.0, see LICENSE) and from what is listed",
-        "here, on one platform or another. The licences' texts follow the list, each with the names it belongs to. Where",
-        "several licences are offered, all their texts are given. Python packages that telewire depends on are not inside",
-        "the wheel. Written by scripts/third_party.py from Cargo.lock.",
+        "The extension module telewire._core is compiled from telewire (Apache-2.0, see LICENSE) and from what is",
+        "listed here, on one platform or another. The licences' texts follow the list, each with the names it",
+        "belongs to. Where several licences are offered, all their texts are given. Python packages that telewire",
+        "depends on are not inside the wheel. Written by scripts/third_party.py from Cargo.lock.",
         "",
         "The standard library of Rust  (MIT OR Apache-2.0, used by the latter; Rust)",
         *sorted(entries, key=str.lower),
