@@ -148,7 +148,7 @@ BUNDLED: Final[dict[str, tuple[Library, ...]]] = {
 }
 
 
-class Unlicensed(Exception):
+class UnlicensedError(Exception):
     """Something is linked whose licence is not known."""
 
 
@@ -184,9 +184,11 @@ def linked(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
             continue
         seen.add(identity)
         yield packages[identity]
-        for dependency in nodes[identity]["deps"]:
-            if any(kind["kind"] is None for kind in dependency["dep_kinds"]):
-                left.append(dependency["pkg"])
+        left += [
+            dependency["pkg"]
+            for dependency in nodes[identity]["deps"]
+            if any(kind["kind"] is None for kind in dependency["dep_kinds"])
+        ]
 
 
 def folder(package: dict[str, Any]) -> Path:
@@ -220,7 +222,7 @@ def texts_of(package: dict[str, Any], everything: list[dict[str, Any]]) -> list[
             files = licence_files(other)
             if files:
                 return [text_of(file) for file in files]
-    raise Unlicensed(
+    raise UnlicensedError(
         f"{package['name']} {package['version']} brings no licence file, nor does another of its repository"
     )
 
@@ -230,7 +232,7 @@ def version_of(library: Library, package: dict[str, Any]) -> str:
     text = (folder(package) / library.version_in).read_text() if library.version_in else package["version"]
     found = re.search(library.version, text, re.DOTALL)
     if found is None:
-        raise Unlicensed(f"no version of {library.name} in {package['name']} {package['version']}")
+        raise UnlicensedError(f"no version of {library.name} in {package['name']} {package['version']}")
     return ".".join(found.groups())
 
 
@@ -255,7 +257,7 @@ def written() -> dict[Path, str]:
     components: list[dict[str, Any]] = []
     for (name, version), package in sorted(crates.items()):
         if package["links"] and name not in BUNDLED:
-            raise Unlicensed(f"{name} {version} links '{package['links']}', which BUNDLED does not know; list it there")
+            raise UnlicensedError(f"{name} {version} links '{package['links']}'; list it in BUNDLED")
         for library in BUNDLED.get(name, ()):
             source = all_packages[library.crate]
             known = version_of(library, source)
@@ -308,7 +310,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         files = written()
-    except Unlicensed as problem:
+    except UnlicensedError as problem:
         print(f"third_party: {problem}", file=sys.stderr)
         return 1
     stale = [file for file, text in files.items() if not file.exists() or file.read_text(encoding="utf-8") != text]

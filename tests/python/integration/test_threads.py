@@ -98,7 +98,7 @@ def test_each_thread_keeps_its_order_within_a_shared_stream(client: telewire.Cli
     for packet in client.read(written(client)):
         if packet.type == "PeriodicData":
             samples = packet.samples()
-        assert samples is not None
+            assert samples is not None
             (name,) = samples.parameters
             assert samples.values[0, 0] == last.get(name, -1.0) + 1
             last[name] = float(samples.values[-1, 0])
