@@ -184,9 +184,11 @@ def linked(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
             continue
         seen.add(identity)
         yield packages[identity]
-        for dependency in nodes[identity]["deps"]:
-            if any(kind["kind"] is None for kind in dependency["dep_kinds"]):
-                left.append(dependency["pkg"])  # noqa: PERF401  # the list that is being emptied
+        left += [
+            dependency["pkg"]
+            for dependency in nodes[identity]["deps"]
+            if any(kind["kind"] is None for kind in dependency["dep_kinds"])
+        ]
 
 
 def folder(package: dict[str, Any]) -> Path:
@@ -255,7 +257,7 @@ def written() -> dict[Path, str]:
     components: list[dict[str, Any]] = []
     for (name, version), package in sorted(crates.items()):
         if package["links"] and name not in BUNDLED:
-            raise UnlicensedError(f"{name} {version} links '{package['links']}', which BUNDLED does not know; list it")
+            raise UnlicensedError(f"{name} {version} links '{package['links']}'; list it in BUNDLED")
         for library in BUNDLED.get(name, ()):
             source = all_packages[library.crate]
             known = version_of(library, source)
@@ -280,10 +282,10 @@ def written() -> dict[Path, str]:
 
     parts = [
         rule("Third-party software in the wheels of telewire"),
-        "The extension module telewire._core is compiled from telewire (Apache-2.0, see LICENSE) and from what is listed",  # noqa: E501
-        "here, on one platform or another. The licences' texts follow the list, each with the names it belongs to. Where",  # noqa: E501
-        "several licences are offered, all their texts are given. Python packages that telewire depends on are not inside",  # noqa: E501
-        "the wheel. Written by scripts/third_party.py from Cargo.lock.",
+        "The extension module telewire._core is compiled from telewire (Apache-2.0, see LICENSE) and from what is",
+        "listed here, on one platform or another. The licences' texts follow the list, each with the names it",
+        "belongs to. Where several licences are offered, all their texts are given. Python packages that telewire",
+        "depends on are not inside the wheel. Written by scripts/third_party.py from Cargo.lock.",
         "",
         "The standard library of Rust  (MIT OR Apache-2.0, used by the latter; Rust)",
         *sorted(entries, key=str.lower),
