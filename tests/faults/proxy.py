@@ -69,6 +69,7 @@ class Proxy:
         self._line_free_at: dict[Direction, float] = {"up": 0.0, "down": 0.0}
         self._listener: socket.socket | None = None
         self._connections: set[_Connection] = set()
+        self._led = 0
         self._loop = asyncio.new_event_loop()
         self._changed = asyncio.Event()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"proxy {self.address}", daemon=True)
@@ -127,6 +128,11 @@ class Proxy:
         """How many connections lead through it."""
         return len(self._connections)
 
+    @property
+    def led(self) -> int:
+        """How many connections have led through it so far."""
+        return self._led
+
     # Everything below runs in the proxy's own thread.
 
     def _do(self, what: Callable[..., Coroutine[Any, Any, None]], **arguments: object) -> None:
@@ -162,6 +168,7 @@ class Proxy:
             client, _ = listener.accept()
             connection = _Connection(self, client)
             self._connections.add(connection)
+            self._led += 1
             connection.begin()
 
     async def _refuse(self, *, reset: bool) -> None:
