@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -131,6 +132,8 @@ pub struct Settings {
     pub consumer: BTreeMap<String, String>,
     /// Undelivered packets are kept and retried for ever instead of failing after `message.timeout.ms`.
     pub wait_for_outage: bool,
+    /// How often producers and consumers tell their statistics; zero for never.
+    pub statistics: Duration,
 }
 
 impl fmt::Debug for Settings {
@@ -225,6 +228,7 @@ impl Settings {
     pub fn producer(&self) -> Result<(ClientConfig, Vec<String>)> {
         let mut config = self.base()?;
         config.remove("allow.auto.create.topics");
+        config.set("statistics.interval.ms", self.statistics.as_millis().to_string());
         let max = MESSAGE_MAX_BYTES.to_string();
         for (key, value) in [
             ("compression.type", "zstd"),
@@ -298,6 +302,7 @@ impl Settings {
         for (key, value) in [
             ("session.timeout.ms", "45000"),
             ("fetch.wait.max.ms", "100"),
+            ("statistics.interval.ms", self.statistics.as_millis().to_string().as_str()),
             // librdkafka waits a second after a full queue; a live reader would stall.
             ("fetch.queue.backoff.ms", "20"),
             ("partition.assignment.strategy", "cooperative-sticky"),
@@ -329,6 +334,8 @@ impl Settings {
         let mut config = self.base()?;
         // Watermarks are the real end of the log, whatever transactions are open.
         config.set("isolation.level", "read_uncommitted");
+        // Heard only when something is asked: statistics would pile up in between.
+        config.remove("statistics.interval.ms");
         Ok(config)
     }
 
