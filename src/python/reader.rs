@@ -246,6 +246,12 @@ impl Reader {
         Ok((packets, bytes, undecodable, skipped, foreign, lost, retried))
     }
 
+    /// Its number among the readers of its client.
+    #[getter]
+    fn number(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.reader.get(py)?.number())
+    }
+
     /// How it is doing; also after it was closed.
     fn health(&self, py: Python<'_>) -> PyResult<health::Reader> {
         let reader = self.reader.get(py)?;

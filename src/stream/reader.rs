@@ -492,6 +492,12 @@ impl Reader {
         Ok(batch)
     }
 
+    /// Its number among the readers of its client, from 1.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.core.number
+    }
+
     pub(crate) fn core(&self) -> &ReaderCore {
         &self.core
     }
