@@ -14,6 +14,7 @@ mod layout_search;
 mod merging;
 mod moment;
 mod options;
+mod oversight;
 mod pulse;
 mod queue;
 mod reader;

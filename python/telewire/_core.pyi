@@ -115,6 +115,8 @@ class Client:
         until_now: bool,
         skip_undecodable: bool,
     ) -> Reader: ...
+    def last_records(self, keys: list[str]) -> dict[str, int]: ...
+    def retention_warnings(self, data_source: str) -> list[str]: ...
     def merger(
         self, *, parameters: list[str] | None, length_ns: int, slide_ns: int, others: list[str], grouped: bool
     ) -> Merger: ...
@@ -636,7 +638,13 @@ def import_arrow(given: object) -> list[tuple[str, list[tuple[_Imported, NDArray
 @final
 class Broker:
     def __init__(
-        self, data: str | None, host: str, port: int, memory_budget: int, retention_s: float | None
+        self,
+        data: str | None,
+        host: str,
+        port: int,
+        memory_budget: int,
+        retention_s: float | None,
+        advertised: tuple[str, int] | None,
     ) -> None: ...
     @property
     def address(self) -> str: ...

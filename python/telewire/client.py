@@ -28,7 +28,7 @@ from telewire.packet_writer import Flushed, PacketWriter, flushed_of
 from telewire.reader import OnUndecodable, Reader
 from telewire.resampling import Gaps, aggregates_of, gaps_of, grid_of
 from telewire.session import Session, texts
-from telewire.session_data import SessionData, collect
+from telewire.session_data import SessionData, collect, is_text
 from telewire.session_info import SessionInfo, SessionWatch, to_ns
 
 if TYPE_CHECKING:
@@ -297,6 +297,7 @@ class Client:
         since: datetime | int | None = None,
         live: bool | None = None,
         limit: int | None = None,
+        activity: bool = False,
     ) -> list[SessionInfo]:
         """The sessions on the brokers as of now, oldest first.
 
@@ -305,8 +306,18 @@ class Client:
             since: Only those with a record at or after this time (a time, or ns since the Unix epoch).
             live: Only live (True) or only ended (False) ones.
             limit: At most so many, the newest.
+            activity: Look into the streams of live sessions, too: their `SessionInfo.last_record_ns` then tells of
+                packets as well, which shows a session whose writer is gone. Takes a moment for each stream.
         """
         found = [SessionInfo.of(info) for info in self._core.sessions(data_source)]
+        if activity:
+            last = self._core.last_records([info.key for info in found if info.live])
+            found = [
+                replace(info, last_record_ns=max(info.last_record_ns or 0, last[info.key]))
+                if info.key in last
+                else info
+                for info in found
+            ]
         if since is not None:
             earliest = to_ns(since)
             found = [info for info in found if max(info.last_record_ns or 0, info.created_ns or 0) >= earliest]
@@ -323,6 +334,15 @@ class Client:
             SessionError: Nobody has written it.
         """
         return SessionInfo.of(self._core.session(key))
+
+    def retention_warnings(self, data_source: str) -> list[str]:
+        """What an administrator should change so that sessions are not forgotten before their data.
+
+        A sentence for each topic of sessions or essentials that is compacted, or that keeps its records for a shorter
+        time or in fewer bytes than the data's topics. Empty where all is well, and where the broker does not tell: it
+        asks for the right to describe settings. The same sentences are logged when a session is created or ended.
+        """
+        return self._core.retention_warnings(data_source)
 
     def watch_sessions(self) -> SessionWatch:
         """Follow what happens to sessions from now on, whoever causes it."""
@@ -647,10 +667,12 @@ class Client:
 
         Returns:
             Each parameter with its own times, values and statuses, ascending in time; with a rate, one wide table.
+            A parameter that was asked for by its name is there, also if it has no samples in that time.
 
         Raises:
             SessionError: Nobody has written the session.
-            ConfigError: A pattern or time that cannot be used.
+            ConfigError: A pattern or time that cannot be used; a name that the session does not have; with a rate, the
+                name of a text.
         """
         if start_ns is not None and end_ns is not None and end_ns < start_ns:
             raise ConfigError(f"end_ns {end_ns} is before start_ns {start_ns}")
@@ -662,13 +684,16 @@ class Client:
             grid_of(rate, what="rate")
             aggregates_of(aggregate)
             gaps_of(gaps, longest_gap_s)
+        named = [name for name in columns.names([] if parameters is None else parameters) if "*" not in name]
         session = self.session(session_key)
         with self.read(session_key, streams=streams, end="now").blocks(parameters) as blocks:
             definitions = blocks.definitions(session_key)
-            data = collect(blocks, definitions, session, start_ns=start_ns, end_ns=end_ns)
+            data = collect(blocks, definitions, session, named=named, start_ns=start_ns, end_ns=end_ns)
         if rate is None:
             return data
-        return data.resample(rate, aggregate=aggregate, gaps=gaps, longest_gap_s=longest_gap_s)
+        # What was asked for by name in that order, text being an error; then what patterns found.
+        chosen = [*dict.fromkeys(named), *(name for name in data if name not in named and not is_text(data[name]))]
+        return data.resample(rate, parameters=chosen, aggregate=aggregate, gaps=gaps, longest_gap_s=longest_gap_s)
 
     # Health
 

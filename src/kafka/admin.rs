@@ -17,7 +17,9 @@ use super::TopicPartition;
 use super::config::Settings;
 use super::context::Context;
 use super::offsets::Question;
+use super::topic_settings::{SettingsQuestion, TopicSettings};
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::time::now_ns;
 use crate::topic;
 
@@ -25,7 +27,7 @@ use crate::topic;
 pub type Topics = Arc<BTreeMap<String, i32>>;
 
 /// How long one question may take before it is asked again.
-const ONE_TRY: Duration = Duration::from_millis(1500);
+pub(super) const ONE_TRY: Duration = Duration::from_millis(1500);
 
 /// How long a topic that was just created may be unknown to some broker.
 const SETTLING: Duration = Duration::from_secs(2);
@@ -124,9 +126,7 @@ impl Admin {
         if let Some(problem) = problem.as_ref().filter(|problem| problem.refused) {
             return Err(Error::Authentication { brokers: self.brokers.clone(), reason: problem.reason.clone() });
         }
-        if crate::interrupt::requested() {
-            return Err(Error::Interrupted("waiting for the broker".into()));
-        }
+        wanted_still()?;
         let timeout = self.timeout();
         if begin.elapsed() < timeout {
             std::thread::sleep(Duration::from_millis(50));
@@ -301,6 +301,7 @@ impl Admin {
         let highs = self.ask(&places, Offset::End);
         let (lows, highs) = (wait(lows), wait(highs));
         let marks = |place: TopicPartition| {
+            wanted_still()?;
             let marks = match (lows.get(&place), highs.get(&place)) {
                 (Some(low), Some(high)) => ((*low).min(*high), *high),
                 // One by one it is tried again, and said what is wrong.
@@ -331,6 +332,7 @@ impl Admin {
         let places: BTreeSet<TopicPartition> = places.into_iter().collect();
         let found = wait(self.ask(&places, Offset::Offset(timestamp_ms)));
         let offset = |place: TopicPartition| {
+            wanted_still()?;
             let offset = match found.get(&place) {
                 Some(offset) => (*offset >= 0).then_some(*offset),
                 None => self.offset_at(&place, timestamp_ms)?,
@@ -343,13 +345,40 @@ impl Admin {
     /// [`Admin::offsets_at`] of one partition, in the time that a question may take.
     fn offset_at(&self, place: &TopicPartition, timestamp_ms: i64) -> Result<Option<i64>> {
         let failed = |error: &KafkaError| kafka_error(format!("looking up a time in {place}"), error);
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&place.topic, place.partition, Offset::Offset(timestamp_ms))
-            .map_err(|error| failed(&error))?;
-        let found = self.client.offsets_for_times(list, self.timeout()).map_err(|error| failed(&error))?;
+        let begin = Instant::now();
+        let found = loop {
+            let mut list = TopicPartitionList::new();
+            list.add_partition_offset(&place.topic, place.partition, Offset::Offset(timestamp_ms))
+                .map_err(|error| failed(&error))?;
+            // In short tries, so that it can be called off.
+            let left = self.timeout().saturating_sub(begin.elapsed()).max(Duration::from_millis(100));
+            match self.client.offsets_for_times(list, left.min(ONE_TRY)) {
+                Ok(found) => break found,
+                Err(error) => {
+                    let late = error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut);
+                    if !late || begin.elapsed() >= self.timeout() {
+                        return Err(failed(&error));
+                    }
+                    wanted_still()?;
+                }
+            }
+        };
         let Some(found) = found.find_partition(&place.topic, place.partition) else { return Ok(None) };
         found.error().map_err(|error| failed(&error))?;
         Ok(if let Offset::Offset(offset) = found.offset() { Some(offset) } else { None })
+    }
+
+    /// The settings of these topics, as far as the broker tells: not of topics that do not exist or that we may not ask
+    /// about.
+    pub fn topic_settings<'t>(&self, topics: impl IntoIterator<Item = &'t str>) -> BTreeMap<String, TopicSettings> {
+        let question = SettingsQuestion::ask(self.client.client(), topics, ONE_TRY);
+        let begin = Instant::now();
+        while begin.elapsed() < ONE_TRY && !crate::interrupt::requested() {
+            if let Some(found) = question.answer(Duration::from_millis(50)) {
+                return found.into_iter().collect();
+            }
+        }
+        BTreeMap::new()
     }
 
     fn creator(&self) -> Result<&AdminClient<Context>> {
@@ -411,6 +440,11 @@ impl Admin {
 /// `host:port`, with the brackets that an IPv6 address needs.
 fn address(host: &str, port: i32) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// An error once whoever asks has called the question off.
+pub(super) fn wanted_still() -> Result<()> {
+    if interrupt::requested() { Err(Error::Interrupted("waiting for the broker".into())) } else { Ok(()) }
 }
 
 fn wait(question: Option<Question<'_>>) -> HashMap<TopicPartition, i64> {

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rdkafka::ClientContext as _;
@@ -20,7 +20,7 @@ use rdkafka::types::{RDKafkaRespErr, RDKafkaType};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::TopicPartition;
-use super::admin::{code_error, creation_error, kafka_error};
+use super::admin::{ONE_TRY, code_error, creation_error, kafka_error, wanted_still};
 use super::config::Settings;
 use super::context::Context;
 use super::offsets::Question;
@@ -333,11 +333,20 @@ impl Consumer {
         places: &[TopicPartition],
         timeout: Duration,
     ) -> Result<Vec<(TopicPartition, Option<i64>)>> {
-        let list = partitions(places);
-        let wait = millis(timeout);
-        // SAFETY: both handles are valid; librdkafka writes the offsets into the list.
-        let code = unsafe { rdk::rd_kafka_committed(self.client.native_ptr(), list.ptr(), wait) };
-        done("reading the group's offsets", code)?;
+        let begin = Instant::now();
+        let list = loop {
+            let list = partitions(places);
+            // In short tries, so that it can be called off.
+            let left = timeout.saturating_sub(begin.elapsed()).max(Duration::from_millis(100));
+            let wait = millis(left.min(ONE_TRY));
+            // SAFETY: both handles are valid; librdkafka writes the offsets into the list.
+            let code = unsafe { rdk::rd_kafka_committed(self.client.native_ptr(), list.ptr(), wait) };
+            if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR__TIMED_OUT || begin.elapsed() >= timeout {
+                done("reading the group's offsets", code)?;
+                break list;
+            }
+            wanted_still()?;
+        };
         Ok(list
             .elements()
             .iter()
@@ -384,25 +393,30 @@ impl Consumer {
         unsafe { text(rdk::rd_kafka_rebalance_protocol(self.client.native_ptr())) == "COOPERATIVE" }
     }
 
-    /// Remembers that everything below an offset was handled; committed once a second and when the consumer closes.
+    /// Remembers that everything below an offset was handled; committed once a second and when the consumer closes. False
+    /// for a partition that is not ours: nothing is remembered, whoever has it now keeps its own books.
     ///
     /// # Errors
-    /// [`Error::Kafka`] for a partition that is not ours any more.
-    pub fn store(&self, place: &TopicPartition, next_offset: i64) -> Result<()> {
+    /// [`Error::Kafka`] for a place that cannot be.
+    pub fn store(&self, place: &TopicPartition, next_offset: i64) -> Result<bool> {
         let start = Start { place: place.clone(), offset: next_offset };
         let list = offsets(std::slice::from_ref(&start))?;
         // SAFETY: both handles are valid; librdkafka writes the outcome of each partition into the list.
-        let code = unsafe { rdk::rd_kafka_offsets_store(self.client.native_ptr(), list.ptr()) };
-        done(&format!("storing the offset of {place}"), code)
+        match unsafe { rdk::rd_kafka_offsets_store(self.client.native_ptr(), list.ptr()) } {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__STATE => Ok(false),
+            code => done(&format!("storing the offset of {place}"), code).map(|()| true),
+        }
     }
 
     /// Goes back behind an offset that was stored or committed before: what follows is to be handled again after a
     /// restart. Storing alone would not do, because librdkafka commits only what lies further on.
     ///
     /// # Errors
-    /// [`Error::Kafka`] for a partition that is not ours any more.
+    /// [`Error::Kafka`] for a place that cannot be.
     pub fn take_back(&self, start: &Start) -> Result<()> {
-        self.store(&start.place, start.offset)?;
+        if !self.store(&start.place, start.offset)? {
+            return Ok(());
+        }
         let list = offsets(std::slice::from_ref(start))?;
         // SAFETY: both handles are valid; librdkafka copies the list and, by the last argument, does not wait.
         let code = unsafe { rdk::rd_kafka_commit(self.client.native_ptr(), list.ptr(), 1) };

@@ -680,6 +680,9 @@ impl Feed {
             return Err(error);
         }
         self.early.remove(&info.key);
+        if let Err(error) = self.client.layout().place(&info.data_source, "") {
+            log::warn!("session '{}' has nothing to read: {error}", Printable(&info.key));
+        }
         self.out.push(Item::SessionStarted(info.clone()));
         for key in &info.associates {
             if let Some(associate) = self.client.inner.directory.session(key) {

@@ -359,7 +359,10 @@ impl ReaderCore {
         {
             next = next.min(floor);
         }
-        consumer.store(&place, next)?;
+        if !consumer.store(&place, next)? {
+            log::debug!("the group has given {place} to another reader, which reads it again from what was committed");
+            return Ok(());
+        }
         let handled = all.entry(place).or_default();
         handled.stored = Some(next);
         handled.again = again.filter(|(_, until)| offset < *until);
@@ -502,10 +505,11 @@ impl Reader {
         &self.core
     }
 
-    /// For a reader of a group: everything up to this packet was handled, a restart begins behind it.
+    /// For a reader of a group: everything up to this packet was handled, a restart begins behind it. Nothing is stored
+    /// when the group has taken the partition away meanwhile; whoever has it now reads the packet again.
     ///
     /// # Errors
-    /// [`Error::Kafka`] when the partition has gone to another reader meanwhile, which will read the packet again.
+    /// [`Error::Kafka`] for a place that cannot be.
     pub fn store(&self, packet: &Packet) -> Result<()> {
         self.store_offset(&packet.topic, packet.partition, packet.offset)
     }
