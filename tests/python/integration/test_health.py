@@ -196,7 +196,7 @@ def test_a_broker_that_stops_is_told_within_seconds_and_reading_goes_on_when_it_
                 # Nobody acknowledges what is written now.
                 session.stream("S").packet("Test", b"x")
                 wait_until(
-                    lambda: ((w := client.health().writers) and w.oldest_unacknowledged_s or 0) > 0.5,
+                    lambda: (((w := client.health().writers) and w.oldest_unacknowledged_s) or 0) > 0.5,
                     SOON_S,
                     "the age of a packet that nobody acknowledges",
                 )

@@ -1,4 +1,4 @@
-"""Native log lines in Python's logging: they never deadlock, whatever the handlers do, and nothing is lost in silence."""
+"""Native log lines in Python's logging: they never deadlock, whatever the handlers do, and no loss goes untold."""
 
 import time
 

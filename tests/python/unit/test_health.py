@@ -28,10 +28,9 @@ def found(**changes: Any) -> dict[str, Any]:
 
 
 def reader(**changes: Any) -> dict[str, Any]:
-    numbers = (
-        "queued queued_bytes limit limit_bytes packets bytes undecodable skipped foreign lost retried since_ns".split()
-    )
-    base: dict[str, Any] = dict.fromkeys(numbers, 0)
+    queue = ("queued", "queued_bytes", "limit", "limit_bytes")
+    counters = ("packets", "bytes", "undecodable", "skipped", "foreign", "lost", "retried")
+    base: dict[str, Any] = dict.fromkeys((*queue, *counters, "since_ns"), 0)
     base |= {"number": 1, "what": "session k", "essentials": False, "state": "reading", "lags": []}
     return base | {"read": [], "delivered": [], "last_error": None} | changes
 
@@ -79,7 +78,8 @@ def test_a_slow_program_is_no_fault_of_the_client() -> None:
 
 
 def test_packets_that_wait_for_long_are_a_trouble_since_the_oldest_was_written() -> None:
-    writers = dict.fromkeys("written bytes acknowledged failed queued queued_bytes limit limit_bytes".split(), 9)
+    counters = ("written", "bytes", "acknowledged", "failed")
+    writers: dict[str, Any] = dict.fromkeys((*counters, "queued", "queued_bytes", "limit", "limit_bytes"), 9)
     for oldest_s, state in ((1, HealthState.HEALTHY), (10, HealthState.DEGRADED), (70, HealthState.UNHEALTHY)):
         more = {"retried": None, "oldest_ns": NOW - oldest_s * S, "last_error": None}
         health = health_of(found(writers=writers | more), grace_s=60, well_since_ns=0, late={})
