@@ -179,6 +179,13 @@ fn check_brokers(brokers: &str) -> Result<()> {
     Ok(())
 }
 
+/// What the property `debug` asks for is told as debug lines, which librdkafka keeps back unless its level says otherwise.
+fn let_debug_through(config: &mut ClientConfig) {
+    if config.get("debug").is_some_and(|topics| !topics.trim().is_empty()) {
+        config.set_log_level(RDKafkaLogLevel::Debug);
+    }
+}
+
 /// Consumer properties that belong to the reader, not to a file of overrides.
 const READERS_OWN: [&str; 6] = [
     "bootstrap.servers",
@@ -279,6 +286,7 @@ impl Settings {
                 config.set("max.in.flight.requests.per.connection", "5");
             }
         }
+        let_debug_through(&mut config);
         Ok((config, warnings))
     }
 
@@ -323,6 +331,7 @@ impl Settings {
             .set("auto.commit.interval.ms", "1000")
             // Positions are set by us and clamped to what exists; if retention overtakes a reader, nothing newer is skipped.
             .set("auto.offset.reset", "earliest");
+        let_debug_through(&mut config);
         Ok(config)
     }
 
@@ -336,6 +345,7 @@ impl Settings {
         config.set("isolation.level", "read_uncommitted");
         // Heard only when something is asked: statistics would pile up in between.
         config.remove("statistics.interval.ms");
+        let_debug_through(&mut config);
         Ok(config)
     }
 
@@ -378,6 +388,22 @@ mod tests {
         assert_eq!(ahead(&set), "77");
         set.consumer.insert("queued.max.messages.kbytes".into(), "99".into());
         assert_eq!(ahead(&set), "99");
+    }
+
+    #[test]
+    fn statistics_are_for_clients_that_are_always_heard_and_debug_lines_for_whoever_asks() {
+        let mut set = settings();
+        set.statistics = Duration::from_secs(5);
+        let interval = |config: &ClientConfig| config.get("statistics.interval.ms").map(str::to_owned);
+        assert_eq!(interval(&set.producer().unwrap().0).as_deref(), Some("5000"));
+        assert_eq!(interval(&set.consumer(None).unwrap()).as_deref(), Some("5000"));
+        set.common.insert("statistics.interval.ms".into(), "100".into());
+        assert_eq!(interval(&set.consumer(None).unwrap()).as_deref(), Some("100"));
+        assert_eq!(interval(&set.admin().unwrap()), None, "nobody polls it, and they would pile up");
+        assert!(matches!(set.admin().unwrap().log_level, RDKafkaLogLevel::Info));
+        set.consumer.insert("debug".into(), "fetch".into());
+        assert!(matches!(set.consumer(None).unwrap().log_level, RDKafkaLogLevel::Debug));
+        assert!(matches!(set.admin().unwrap().log_level, RDKafkaLogLevel::Info));
     }
 
     #[test]
