@@ -46,7 +46,7 @@ def write(session: telewire.Session, count: int, stream: str = "S") -> None:
 def take_all(reader: telewire.Reader) -> int:
     """Takes until nothing comes for a moment."""
     count = 0
-    while batch := reader.fetch(1000, 1.0):
+    while batch := reader.fetch(1000, 0.5):
         count += len(batch)
     return count
 
@@ -255,9 +255,9 @@ def test_a_frozen_kafka_is_told_without_ever_waiting_for_it(domain: str) -> None
             reaches(reader, ReaderState.CAUGHT_UP)
 
 
-def test_a_rebalance_is_told_and_is_no_reason_to_act(broker: str, domain: str) -> None:
+def test_a_rebalance_is_told_and_is_no_reason_to_act(kafka: str, domain: str) -> None:
     settings = {"session.timeout.ms": "6000"}
-    with telewire.connect(broker, domain=domain, consumer=settings) as client:
+    with telewire.connect(kafka, domain=domain, consumer=settings) as client:
         session = client.create_session("Car")
         session.configure([telewire.Parameter("a:B")])
         for stream in ("S", "T"):
