@@ -25,13 +25,17 @@ SOON_S = 15.0
 
 
 @pytest.fixture
-def client(broker: str, domain: str) -> Iterator[telewire.Client]:
-    with telewire.connect(broker, domain=domain, statistics_s=0.5) as client:
+def client(kafka: str, domain: str) -> Iterator[telewire.Client]:
+    with telewire.connect(kafka, domain=domain, statistics_s=0.5) as client:
         yield client
 
 
 @pytest.fixture
 def session(client: telewire.Client) -> telewire.Session:
+    return begin(client)
+
+
+def begin(client: telewire.Client) -> telewire.Session:
     session = client.create_session("Car", identifier="FP1")
     session.configure([telewire.Parameter("a:B")])
     return session
@@ -55,9 +59,12 @@ def reaches(reader: telewire.Reader, state: ReaderState) -> None:
     wait_until(lambda: reader.health().state is state, SOON_S, f"{state} instead of {reader.health().state}")
 
 
-def test_a_reader_tells_its_state_its_lag_and_what_it_counted(
-    client: telewire.Client, session: telewire.Session
-) -> None:
+def test_a_reader_tells_its_state_its_lag_and_what_it_counted(broker: str, domain: str) -> None:
+    with telewire.connect(broker, domain=domain) as client:
+        tells_what_it_does(client, begin(client))
+
+
+def tells_what_it_does(client: telewire.Client, session: telewire.Session) -> None:
     before = time.time_ns()
     write(session, 20)
     with client.read(session.key) as reader:
@@ -353,7 +360,7 @@ def test_metrics_have_the_names_and_labels_of_the_platforms_server(
 
 
 def test_statistics_of_librdkafka_are_there_unless_they_are_switched_off(
-    client: telewire.Client, session: telewire.Session, broker: str, domain: str
+    client: telewire.Client, session: telewire.Session, kafka: str, domain: str
 ) -> None:
     write(session, 5)
     with client.read(session.key) as reader:
@@ -363,7 +370,7 @@ def test_statistics_of_librdkafka_are_there_unless_they_are_switched_off(
         for found in client.statistics():
             assert found.figures["type"] in ("producer", "consumer")
             assert 0 <= found.age_s < 60
-    with telewire.connect(broker, domain=domain, statistics_s=0) as silent:
+    with telewire.connect(kafka, domain=domain, statistics_s=0) as silent:
         silent.sessions()
         time.sleep(1.0)
         assert silent.statistics() == []
