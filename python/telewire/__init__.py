@@ -38,6 +38,17 @@ from telewire.errors import (
 )
 from telewire.formats import DataFormat, FormatChange, FormatWatch
 from telewire.grid_block import Aggregate, GridBlock
+from telewire.health import (
+    BrokerHealth,
+    Health,
+    HealthState,
+    LastError,
+    NativeStatistics,
+    ReaderHealth,
+    ReaderState,
+    StreamLag,
+    WriterHealth,
+)
 from telewire.merger import Merger
 from telewire.metadata import Definitions
 from telewire.packet import Packet, Samples
@@ -64,6 +75,7 @@ __all__ = [
     "BlockCounts",
     "Blocks",
     "Broker",
+    "BrokerHealth",
     "Client",
     "ClosedError",
     "Config",
@@ -79,10 +91,14 @@ __all__ = [
     "Gaps",
     "GridBlock",
     "Group",
+    "Health",
+    "HealthState",
     "KafkaError",
+    "LastError",
     "Layout",
     "MergeCounts",
     "Merger",
+    "NativeStatistics",
     "OtherValue",
     "Outcome",
     "Packet",
@@ -96,6 +112,8 @@ __all__ = [
     "ReadCounts",
     "Reader",
     "ReaderEvent",
+    "ReaderHealth",
+    "ReaderState",
     "Resampled",
     "Resampler",
     "Samples",
@@ -109,6 +127,7 @@ __all__ = [
     "Status",
     "StorageError",
     "Stream",
+    "StreamLag",
     "TelewireError",
     "TextConversion",
     "TimeRange",
@@ -116,6 +135,7 @@ __all__ = [
     "Window",
     "Windows",
     "WriteCounts",
+    "WriterHealth",
     "__version__",
     "build_info",
     "connect",

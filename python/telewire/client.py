@@ -6,6 +6,8 @@ import logging
 import math
 import operator
 import os
+import time
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,8 +20,10 @@ from telewire.durations import Length, nanoseconds, slide_ns, whole_ns
 from telewire.errors import ConfigError
 from telewire.formats import DataFormat, FormatWatch
 from telewire.grid_block import Aggregate, GridBlock
+from telewire.health import GRACE_S, Health, HealthState, NativeStatistics, health_of, statistics_of
 from telewire.merger import Merger
 from telewire.metadata import Definitions
+from telewire.metrics import STREAM_API, TELEWIRE, figures_of, to_text
 from telewire.packet_writer import Flushed, PacketWriter, flushed_of
 from telewire.reader import OnUndecodable, Reader
 from telewire.resampling import Gaps, aggregates_of, gaps_of, grid_of
@@ -72,6 +76,7 @@ def connect(
     connect_timeout_s: float | None = None,
     quiet_s: float | None = None,
     on_outage: Literal["fail", "wait"] | None = None,
+    statistics_s: float | None = None,
     config: str | os.PathLike[str] | Config | None = None,
 ) -> Client:
     """Connect to brokers.
@@ -97,6 +102,8 @@ def connect(
             foreign readers that take the end for the last word. Default 0.
         on_outage: ``fail`` (default) reports packets that could not be delivered for `message.timeout.ms`, with their
             payload; ``wait`` goes on trying.
+        statistics_s: How often in seconds librdkafka tells its statistics, see `Client.statistics`; 0 for never.
+            Default 5.
         config: A TOML file, or settings made beforehand.
 
     Returns:
@@ -121,6 +128,7 @@ def connect(
         "connect_timeout_s": connect_timeout_s,
         "quiet_s": quiet_s,
         "on_outage": on_outage,
+        "statistics_s": statistics_s,
     }
     if isinstance(config, Config):
         named = [name for name, value in given.items() if value is not None]
@@ -151,7 +159,12 @@ class Client:
             connect_timeout_s=config.connect_timeout_s,
             quiet_s=config.quiet_s,
             on_outage=config.on_outage,
+            statistics_s=config.statistics_s,
         )
+        # Its readers, for what they count themselves.
+        self._readers: weakref.WeakSet[Reader] = weakref.WeakSet()
+        self._well_since_ns = time.time_ns()
+        self._closed_ns: int | None = None
         lifetime.keep(self)
 
     @property
@@ -526,7 +539,9 @@ class Client:
 
     def _reader(self, core: _core.Reader, session_key: str | None, on_undecodable: OnUndecodable) -> Reader:
         lookup = None if session_key is None else lambda: self.session(session_key)
-        return Reader(core, on_undecodable=on_undecodable, lookup=lookup, definitions_of=self._definitions_of)
+        reader = Reader(core, on_undecodable=on_undecodable, lookup=lookup, definitions_of=self._definitions_of)
+        self._readers.add(reader)
+        return reader
 
     def definitions(self, session_key: str) -> Definitions:
         """What the configurations of a session say of its parameters, events and groups; of a live session, so far.
@@ -680,6 +695,68 @@ class Client:
         chosen = [*dict.fromkeys(named), *(name for name in data if name not in named and not is_text(data[name]))]
         return data.resample(rate, parameters=chosen, aggregate=aggregate, gaps=gaps, longest_gap_s=longest_gap_s)
 
+    # Health
+
+    def health(self, grace_s: float = GRACE_S) -> Health:
+        """How it is doing: the brokers, the writers, each reader, and whether somebody should look at it.
+
+        Never waits for a broker, and may be asked once a second, from any thread, also after `close`. What only the
+        brokers know is asked by a thread of the core, once a second for two minutes after this call: a broker that
+        falls silent is told within four seconds. The first call of such a stretch tells what was known before.
+
+        Args:
+            grace_s: How long a trouble that mends itself as a rule (a broker that is away, a group that shares its
+                partitions anew, packets without an acknowledgement) may last before the client counts as unhealthy.
+
+        Returns:
+            The health; `Health.ok` is what a liveness probe should answer, `Health.as_dict` goes into JSON.
+
+        Raises:
+            ConfigError: A grace period below 0.
+        """
+        if not grace_s >= 0:
+            raise ConfigError(f"grace_s must be seconds from 0, not {grace_s!r}")
+        return self._health(self._core.health(), grace_s)
+
+    def _health(self, found: dict[str, Any], grace_s: float) -> Health:
+        late = {number: reader.late for reader in list(self._readers) if (number := reader.number)}
+        health = health_of(found, grace_s=grace_s, well_since_ns=self._well_since_ns, late=late)
+        if health.state is HealthState.CLOSED:
+            return replace(health, since_ns=self._closed_ns or health.at_ns)
+        if health.state is not HealthState.HEALTHY:
+            self._well_since_ns = health.at_ns
+        return health
+
+    def statistics(self) -> list[NativeStatistics]:
+        """The statistics of librdkafka itself, of each of its clients inside this one, as they were last told.
+
+        How often that is says `Config.statistics_s`; with 0 there are none. Never waits.
+        """
+        return statistics_of(self._core.statistics(), time.time_ns())
+
+    def metrics_text(self) -> str:
+        """All figures as of now in Prometheus' text format (`telewire.metrics.CONTENT_TYPE`). Never waits.
+
+        Those of a reader are there as long as the reader is.
+        """
+        found = self._core.health()
+        health = self._health(found, GRACE_S)
+        tallies = [
+            (reader, core["read"], core["delivered"])
+            for reader, core in zip(health.readers, found["readers"], strict=True)
+        ]
+        facts = _core.build_info()
+        build = (("version", facts["telewire"]), ("librdkafka", facts["librdkafka"]))
+        figures = figures_of(
+            health,
+            written=self._core.written(),
+            known=self._core.known(),
+            tallies=tallies,
+            lost_log_lines=_core.lost_logs(),
+            build=build,
+        )
+        return to_text(figures, {**STREAM_API, **TELEWIRE})
+
     # Life
 
     def close(self, timeout_s: float = 5.0) -> Flushed:
@@ -689,6 +766,7 @@ class Client:
         delivered in time is logged as an error and is in the result.
         """
         flushed = flushed_of(self._core.close(timeout_s))
+        self._closed_ns = self._closed_ns or time.time_ns()
         if not flushed:
             _log.error(
                 "closed %s with %d packets failed and %d without an answer; raise timeout_s, or flush before closing",

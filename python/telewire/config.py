@@ -23,7 +23,7 @@ DEFAULT_BROKERS: Final = "localhost:9092"
 _PREFIX: Final = "TELEWIRE_"
 _SECRET: Final = re.compile(r"password|secret|token|ssl\.key\.pem|oauthbearer\.config|sasl\.jaas", re.IGNORECASE)
 _TABLES: Final = ("security", "producer", "consumer", "kafka", "partition_mappings")
-_DURATIONS: Final = ("timeout_s", "connect_timeout_s", "quiet_s")
+_DURATIONS: Final = ("timeout_s", "connect_timeout_s", "quiet_s", "statistics_s")
 # Variables of the same prefix that are not settings of a client.
 _OTHER_VARIABLES: Final = {"TELEWIRE_CONFIG", "TELEWIRE_LOG"}
 
@@ -102,6 +102,8 @@ class Config:
         quiet_s: How long in seconds to wait after the last packet is delivered before a session's end is recorded.
         on_outage: What happens to packets that could not be delivered for `message.timeout.ms`: ``fail`` reports
             them with their payload, ``wait`` goes on trying.
+        statistics_s: How often in seconds librdkafka tells its statistics, for `Client.statistics` and the count of
+            retried requests in `Client.health`; 0 for never.
     """
 
     brokers: str = DEFAULT_BROKERS
@@ -118,6 +120,7 @@ class Config:
     connect_timeout_s: float | None = None
     quiet_s: float = 0.0
     on_outage: Literal["fail", "wait"] = "fail"
+    statistics_s: float = 5.0
 
     def __post_init__(self) -> None:
         """Check every value, so that a mistake is named where it was made."""
@@ -134,6 +137,8 @@ class Config:
             raise ConfigError(f"connect_timeout_s must be a positive number of seconds, not {self.connect_timeout_s!r}")
         if not 0 <= self.quiet_s < float("inf"):
             raise ConfigError(f"quiet_s must be a number of seconds from 0, not {self.quiet_s!r}")
+        if not (self.statistics_s == 0 or 0.1 <= self.statistics_s <= 86_400):
+            raise ConfigError(f"statistics_s must be 0, or seconds from 0.1 to 86400, not {self.statistics_s!r}")
         for stream, partition in self.partition_mappings.items():
             if type(partition) is not int or partition < 0:
                 raise ConfigError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from telewire.blocks import Blocks
 from telewire.durations import Length, nanoseconds, slide_ns
 from telewire.errors import ConfigError, DecodeError
 from telewire.grid_block import Aggregate, GridBlock
+from telewire.health import ReaderHealth, reader_health
 from telewire.metadata import Definitions
 from telewire.pieces import Pieces
 from telewire.resampled import Choice, Process, Rates, Resampled, rates_of
@@ -79,12 +81,18 @@ class ReadCounts:
         bytes: Their bytes.
         undecodable: Records that are no packets.
         skipped: Records that were passed over because they belong to other sessions or streams.
+        foreign: Those of them without a key that could be a session's.
+        lost: Records that retention deleted before they could be read: the only way to lose any.
+        retried: Questions to the broker that had to be asked again before reading could begin or go on.
     """
 
     packets: int
     bytes: int
     undecodable: int
     skipped: int
+    foreign: int = 0
+    lost: int = 0
+    retried: int = 0
 
 
 class Reader:
@@ -127,6 +135,23 @@ class Reader:
     def counts(self) -> ReadCounts:
         """Totals so far."""
         return ReadCounts(*self._core.counts())
+
+    def health(self) -> ReaderHealth:
+        """What it is doing, how far it is behind, how full its buffer is, and what it has counted.
+
+        Never waits for a broker; may be asked from any thread, also after `close`.
+        """
+        return reader_health(self._core.health(), time.time_ns(), self.late)
+
+    @property
+    def number(self) -> int:
+        """Its number among the readers of its client, from 1; see `ReaderHealth.number`."""
+        return self._core.number
+
+    @property
+    def late(self) -> int:
+        """Samples that came after their window had been handed out; 0 for a reader without `windows`."""
+        return self._pieces.late_samples if isinstance(self._pieces, Windows) else 0
 
     @property
     def queued(self) -> int:

@@ -10,6 +10,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::TopicPartition;
@@ -19,6 +20,7 @@ use super::offsets::Question;
 use super::topic_settings::{SettingsQuestion, TopicSettings};
 use crate::error::{Error, Result};
 use crate::interrupt;
+use crate::time::now_ns;
 use crate::topic;
 
 /// The topics of a cluster and how many partitions each has.
@@ -42,6 +44,17 @@ pub struct Admin {
     timeout: Mutex<Duration>,
     /// The last listing and when it was made.
     topics: Mutex<Option<(Instant, Topics)>>,
+    /// The brokers, as the last answer names them.
+    seen: Mutex<Seen>,
+}
+
+/// The brokers that an answer named.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// When, in nanoseconds since the Unix epoch; 0 for never.
+    pub at_ns: u64,
+    /// The number and the `host:port` of each.
+    pub brokers: Vec<(i32, String)>,
 }
 
 impl std::fmt::Debug for Admin {
@@ -67,6 +80,7 @@ impl Admin {
             brokers,
             timeout: Mutex::new(timeout),
             topics: Mutex::new(None),
+            seen: Mutex::default(),
         })
     }
 
@@ -132,6 +146,7 @@ impl Admin {
     fn fetch_topics(&self, wait: Duration) -> std::result::Result<Topics, KafkaError> {
         self.listen(Duration::ZERO);
         let metadata = self.client.fetch_metadata(None, wait)?;
+        self.see(&metadata);
         // A broker answered: what went wrong before explains nothing that comes later.
         self.client.client().context().forget();
         let topics: BTreeMap<String, i32> = metadata
@@ -143,6 +158,49 @@ impl Admin {
         let topics = Arc::new(topics);
         *self.topics.lock() = Some((Instant::now(), topics.clone()));
         Ok(topics)
+    }
+
+    fn see(&self, metadata: &Metadata) {
+        let mut brokers: Vec<(i32, String)> =
+            metadata.brokers().iter().map(|broker| (broker.id(), address(broker.host(), broker.port()))).collect();
+        brokers.sort_unstable();
+        *self.seen.lock() = Seen { at_ns: now_ns(), brokers };
+    }
+
+    /// The brokers, as the last answer named them. Nothing is asked for it.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        self.seen.lock().clone()
+    }
+
+    /// Asks which brokers there are, with a topic's name because the answer is short then; one try.
+    #[must_use]
+    pub fn look(&self, topic: &str, wait: Duration) -> bool {
+        self.listen(Duration::ZERO);
+        let answer = self.client.fetch_metadata(Some(topic), wait);
+        if let Ok(metadata) = &answer {
+            self.see(metadata);
+        }
+        answer.is_ok()
+    }
+
+    /// The ends of those partitions whose brokers answer at once; one try.
+    #[must_use]
+    pub fn ends(
+        &self,
+        places: impl IntoIterator<Item = TopicPartition>,
+        wait: Duration,
+    ) -> HashMap<TopicPartition, i64> {
+        let places: BTreeSet<TopicPartition> = places.into_iter().collect();
+        if places.is_empty() {
+            return HashMap::new();
+        }
+        let question = Question::ask(self.client.client(), &places, Offset::End, wait);
+        question.inspect_err(|error| log::debug!("asking for offsets: {error}")).map(Question::wait).unwrap_or_default()
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        self.client.client().context()
     }
 
     /// The cluster's topics, not older than `age`.
@@ -377,6 +435,11 @@ impl Admin {
         }
         Ok(())
     }
+}
+
+/// `host:port`, with the brackets that an IPv6 address needs.
+fn address(host: &str, port: i32) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// An error once whoever asks has called the question off.

@@ -92,6 +92,9 @@ const LEADERS: Duration = Duration::from_millis(500);
 pub struct Consumer {
     // Declared first, dropped first: librdkafka wants its queues back before the client goes.
     queue: Queue,
+    /// What is no record: errors and statistics. Without a group they have a queue of their own, so that they can be
+    /// heard while nobody takes records, instead of piling up between them.
+    words: Option<Queue>,
     client: Client<Context>,
     /// Rebalances of a group come as events, which only a poll for single events hands out.
     grouped: bool,
@@ -175,14 +178,20 @@ impl Consumer {
             .map_err(|error| failed(&error))?;
         // SAFETY: the handle is valid while `client` lives; the queue reference is counted by librdkafka and released in
         // Queue::drop, before `client` is dropped.
-        let queue = unsafe {
-            rdk::rd_kafka_poll_set_consumer(client.native_ptr());
-            rdk::rd_kafka_queue_get_consumer(client.native_ptr())
+        let (queue, words) = unsafe {
+            let words = if group.is_some() {
+                rdk::rd_kafka_poll_set_consumer(client.native_ptr());
+                None
+            } else {
+                Some(rdk::rd_kafka_queue_get_main(client.native_ptr()))
+            };
+            (rdk::rd_kafka_queue_get_consumer(client.native_ptr()), words)
         };
-        if queue.is_null() {
+        if queue.is_null() || words.is_some_and(|words| words.is_null()) {
             return Err(Error::Config("consumer: librdkafka offers no queue for it".into()));
         }
-        Ok(Self { queue: Queue(queue), client, grouped: group.is_some(), known: Mutex::default() })
+        let (queue, words) = (Queue(queue), words.map(Queue));
+        Ok(Self { queue, words, client, grouped: group.is_some(), known: Mutex::default() })
     }
 
     /// Adds partitions to those being read.
@@ -285,14 +294,21 @@ impl Consumer {
     /// Where a partition ended when its broker last answered a fetch; `None` before it has. Nothing is asked for it.
     #[must_use]
     pub fn end_of(&self, place: &TopicPartition) -> Option<i64> {
-        let topic = CString::new(&*place.topic).ok()?;
+        self.marks_of(place).1
+    }
+
+    /// Where a partition began and ended when its broker last answered a fetch.
+    #[must_use]
+    pub fn marks_of(&self, place: &TopicPartition) -> (Option<i64>, Option<i64>) {
+        let Ok(topic) = CString::new(&*place.topic) else { return (None, None) };
         let (mut low, mut high) = (-1, -1);
         // SAFETY: the handle and the name are valid; librdkafka writes both offsets from what it remembers.
         let code = unsafe {
             let client = self.client.native_ptr();
             rdk::rd_kafka_get_watermark_offsets(client, topic.as_ptr(), place.partition, &mut low, &mut high)
         };
-        (code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
+        let known = |offset| (code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR && offset >= 0).then_some(offset);
+        (known(low), known(high))
     }
 
     /// Joins the group for these topics.
@@ -436,6 +452,7 @@ impl Consumer {
 
     /// Waits up to `timeout` for the first event, then takes what is there, at most `most` events. Returns how many.
     pub fn poll(&self, timeout: Duration, most: usize, sink: &mut dyn FnMut(Event<'_>)) -> usize {
+        self.hear(sink);
         let mut count = 0;
         let mut wait = millis(timeout);
         while count < most {
@@ -451,6 +468,20 @@ impl Consumer {
             }
         }
         count
+    }
+
+    /// Takes in errors and statistics, without a record. [`Consumer::poll`] does that too; whoever does not poll for long
+    /// calls this meanwhile. Of a member of a group, which has to poll anyhow, there is nothing to hear.
+    pub fn hear(&self, sink: &mut dyn FnMut(Event<'_>)) {
+        let Some(words) = &self.words else { return };
+        loop {
+            // SAFETY: the queue is valid while self lives.
+            let event = unsafe { rdk::rd_kafka_queue_poll(words.0, 0) };
+            if event.is_null() {
+                return;
+            }
+            self.handle(&EventPtr(event), sink);
+        }
     }
 
     /// Ends a [`Consumer::poll`] that waits on another thread, or the next one.
@@ -603,6 +634,11 @@ impl Consumer {
                 value: bytes(message.payload, message.len),
             }));
         }
+    }
+
+    /// What its client is heard of.
+    pub(crate) fn context(&self) -> &Context {
+        self.client.context()
     }
 
     /// The last problem with the connection, in words.

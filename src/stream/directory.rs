@@ -3,7 +3,7 @@
 //! A question is answered "up to date": the end offset of the topic is taken first, and the answer waits until that
 //! offset has been read. That is deterministic, unlike waiting for silence.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -21,7 +21,7 @@ use crate::format::FormatTable;
 use crate::interrupt;
 use crate::kafka::admin::Topics;
 use crate::kafka::consumer::Message;
-use crate::kafka::{Admin, Consumer, Event, Settings, Start, TopicPartition};
+use crate::kafka::{Admin, Consumer, Event, Settings, Start, Statistics, TopicPartition, Trouble};
 use crate::packet::{Envelope, PacketType};
 use crate::session::{Record, SessionChange, SessionInfo, SessionTable};
 use crate::time::{after, now_ns};
@@ -198,6 +198,33 @@ impl Directory {
                 return Err(Error::Timeout { what, waited: timeout });
             }
         }
+    }
+
+    /// The failures of its connections, by `host:port`.
+    pub(crate) fn failures(&self) -> HashMap<String, Trouble> {
+        self.shared.consumer.context().failures()
+    }
+
+    pub(crate) fn statistics(&self) -> Option<Statistics> {
+        self.shared.consumer.context().statistics()
+    }
+
+    /// Why it does not follow any more.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.shared.state.lock().failure.clone()
+    }
+
+    /// How many sessions and formats are known of each data source.
+    pub(crate) fn known(&self) -> BTreeMap<String, (usize, usize)> {
+        let state = self.shared.state.lock();
+        let mut known: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        for info in state.sessions.all() {
+            known.entry(info.data_source.clone()).or_default().0 += 1;
+        }
+        for (data_source, table) in &state.formats {
+            known.entry(data_source.clone()).or_default().1 += table.all().len();
+        }
+        known
     }
 
     pub(crate) fn session(&self, key: &str) -> Option<Arc<SessionInfo>> {

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from telewire.blocks import Blocks as BlockingBlocks
     from telewire.durations import Length
     from telewire.grid_block import Aggregate, GridBlock
+    from telewire.health import ReaderHealth
     from telewire.reader import ReadCounts, ReaderEvent
     from telewire.reader import Reader as BlockingReader
     from telewire.resampled import Process, Rates
@@ -54,6 +55,10 @@ class Reader:
     def counts(self) -> ReadCounts | None:
         """Totals so far; None before reading has begun."""
         return None if self._reader is None else self._reader.counts
+
+    async def health(self) -> ReaderHealth | None:
+        """How it is doing; see `telewire.Reader.health`. None before reading has begun. Nothing is waited for."""
+        return None if self._reader is None else self._reader.health()
 
     @property
     def closed(self) -> bool:
