@@ -78,9 +78,7 @@ def plan(
     """
     draw = random.Random(seed)
     possible = [
-        kind
-        for kind in KINDS
-        if kind.brokers <= brokers and (proxies or not kind.proxies) and kind.name not in without
+        kind for kind in KINDS if kind.brokers <= brokers and (proxies or not kind.proxies) and kind.name not in without
     ]
     chosen = draw.sample(possible, min(faults, len(possible)))
     chosen += draw.choices(possible, [kind.weight for kind in possible], k=faults - len(chosen))

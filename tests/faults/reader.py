@@ -63,9 +63,7 @@ def _work(given: argparse.Namespace, ledger: Ledger, stopping: threading.Event) 
                 continue
             number = content.number_in(item)
             if number is not None:
-                ledger.note(
-                    Seen(item.session_key, item.stream, *number, item.topic, item.partition, item.offset)
-                )
+                ledger.note(Seen(item.session_key, item.stream, *number, item.topic, item.partition, item.offset))
         if not stopping.is_set():
             raise RuntimeError(f"the reader ended by itself at {time.monotonic()}")
 

@@ -73,7 +73,9 @@ class Report:
     def text(self) -> str:
         """A table, and every trouble in words."""
         verdict = self.verdict
-        lines = [f"{self.cluster}, seed {self.seed}: {len(self.survived)} of {self.planned} faults in {self.seconds:.0f} s"]
+        lines = [
+            f"{self.cluster}, seed {self.seed}: {len(self.survived)} of {self.planned} faults in {self.seconds:.0f} s"
+        ]
         lines.append(f"  {'kind':<18}{'survived':>9}{'write':>8}{'read':>8}{'group':>8}   slowest recovery in s")
         for kind in sorted({survived.fault.kind for survived in self.survived}):
             of_kind = [survived.recovery for survived in self.survived if survived.fault.kind == kind]
@@ -90,7 +92,10 @@ class Report:
         read = ", ".join(f"{name} {count}" for name, count in verdict.read.items())
         again = ", ".join(f"{name} {count}" for name, count in verdict.read_again.items())
         lines.append(f"  different packets read: {read}; read again: {again or 'none'}")
-        lines += [f"  SLOW (bounds {RECOVERY_S:g} and {GROUP_RECOVERY_S:g} s): {one.fault}: {one.recovery}" for one in self.slow]
+        lines += [
+            f"  SLOW (bounds {RECOVERY_S:g} and {GROUP_RECOVERY_S:g} s): {one.fault}: {one.recovery}"
+            for one in self.slow
+        ]
         lines += [f"  TROUBLE {trouble}" for trouble in verdict.troubles]
         if self.failure:
             lines.append(f"  FAILED {self.failure}")

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Final, Self
 
 import content
 import telewire
+import topics
 from ledger import Ended, Noted, Number, Opened, Ready, Seen, Settled, Written
 from validate import Disturbance, ReaderLife, Reading, Stored, Verdict, WriterLife, validate
 from workers import Worker
-
-import topics
 
 if TYPE_CHECKING:
     from brokers import Target
@@ -160,7 +159,9 @@ class Scene:
         run = len(self._writers) + 1
         if beside:
             self._idle.add(run)
-        self._writers[run] = Worker("writer.py", f"writer-{run}", self._folder, *self._where(), f"--run={run}", *arguments)
+        self._writers[run] = Worker(
+            "writer.py", f"writer-{run}", self._folder, *self._where(), f"--run={run}", *arguments
+        )
         self._ready(self._writers[run])
         return run
 
@@ -331,7 +332,7 @@ class Scene:
         return [] if self._plain is None else self._plain.pages.all
 
     def _check_samples(self, client: telewire.Client, kept: list[Stored]) -> list[str]:
-        """Read some sessions once more as columns: as many samples as there are packets of them, each with its value."""
+        """Read some sessions once more as columns: as many samples as there are packets of them, with their values."""
         keys = sorted({record.number.key for record in kept})
         troubles = []
         for key in self.random.sample(keys, min(BLOCKS_OF, len(keys))):
@@ -344,7 +345,9 @@ class Scene:
                     found += len(block)
                     wrong = block.values[:, 0] != content.values_at(block.timestamps_ns)
                     if wrong.any():
-                        troubles.append(f"session {key}: {int(wrong.sum())} samples have another value than was written")
+                        troubles.append(
+                            f"session {key}: {int(wrong.sum())} samples have another value than was written"
+                        )
             if found != expected:
                 troubles.append(f"session {key}: {found} samples, written were {expected}")
         return troubles

@@ -7,7 +7,21 @@ from dataclasses import replace
 
 import pytest
 
-from ledger import Completed, Ended, Entry, Finished, Ledger, Noted, Number, Opened, Pages, Ready, Seen, Settled, Written
+from ledger import (
+    Completed,
+    Ended,
+    Entry,
+    Finished,
+    Ledger,
+    Noted,
+    Number,
+    Opened,
+    Pages,
+    Ready,
+    Seen,
+    Settled,
+    Written,
+)
 from validate import Disturbance, ReaderLife, Reading, Stored, Verdict, WriterLife, validate
 
 KEY, TOPIC = "session", "Data.CarA"

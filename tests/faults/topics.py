@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-import content
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
-from ledger import Number
-from validate import Stored
 
+import content
+from ledger import Number
 from telewire.protos import open_data_pb2
+from validate import Stored
 
 
 def stored(brokers: str, domain: str, timeout_s: float = 60.0) -> list[Stored]:

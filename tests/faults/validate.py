@@ -251,7 +251,8 @@ def _reading(
         elif not _explained(first[entry.place], noted.at_s, disturbances, commit_s):
             before = noted.at_s - first[entry.place]
             verdict.trouble(
-                "read again too late", f"{reading.name} was given {entry.number} at {entry.place} again {before:.1f} s later"
+                "read again too late",
+                f"{reading.name} was given {entry.number} at {entry.place} again {before:.1f} s later",
             )
     for place in kept.keys() - first.keys():
         verdict.trouble("not read", f"{reading.name} never got {kept[place]} at {place}")
