@@ -9,6 +9,7 @@ pub mod consumer;
 mod context;
 mod offsets;
 pub mod producer;
+pub mod topic_settings;
 
 pub use admin::Admin;
 pub use config::{Security, Settings};

@@ -13,6 +13,7 @@ mod layout_search;
 mod merging;
 mod moment;
 mod options;
+mod oversight;
 mod queue;
 mod reader;
 mod realign;

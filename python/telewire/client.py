@@ -7,7 +7,7 @@ import math
 import operator
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
@@ -284,6 +284,7 @@ class Client:
         since: datetime | int | None = None,
         live: bool | None = None,
         limit: int | None = None,
+        activity: bool = False,
     ) -> list[SessionInfo]:
         """The sessions on the brokers as of now, oldest first.
 
@@ -292,8 +293,18 @@ class Client:
             since: Only those with a record at or after this time (a time, or ns since the Unix epoch).
             live: Only live (True) or only ended (False) ones.
             limit: At most so many, the newest.
+            activity: Look into the streams of live sessions, too: their `SessionInfo.last_record_ns` then tells of
+                packets as well, which shows a session whose writer is gone. Takes a moment for each stream.
         """
         found = [SessionInfo.of(info) for info in self._core.sessions(data_source)]
+        if activity:
+            last = self._core.last_records([info.key for info in found if info.live])
+            found = [
+                replace(info, last_record_ns=max(info.last_record_ns or 0, last[info.key]))
+                if info.key in last
+                else info
+                for info in found
+            ]
         if since is not None:
             earliest = to_ns(since)
             found = [info for info in found if max(info.last_record_ns or 0, info.created_ns or 0) >= earliest]
@@ -310,6 +321,15 @@ class Client:
             SessionError: Nobody has written it.
         """
         return SessionInfo.of(self._core.session(key))
+
+    def retention_warnings(self, data_source: str) -> list[str]:
+        """What an administrator should change so that sessions are not forgotten before their data.
+
+        A sentence for each topic of sessions or essentials that is compacted, or that keeps its records for a shorter
+        time or in fewer bytes than the data's topics. Empty where all is well, and where the broker does not tell: it
+        asks for the right to describe settings. The same sentences are logged when a session is created or ended.
+        """
+        return self._core.retention_warnings(data_source)
 
     def watch_sessions(self) -> SessionWatch:
         """Follow what happens to sessions from now on, whoever causes it."""

@@ -56,8 +56,9 @@ class SessionInfo:
         associates: Keys of associated sessions.
         start_offsets: Offset where the session's records begin, by ``topic:partition``.
         end_offsets: Offset where they end, by ``topic:partition``; empty while live.
-        last_record_ns: Time of the newest record about the session, in ns since the Unix epoch; for a live session
-            whose writer was killed it tells how old the news is.
+        last_record_ns: Time of the newest record about the session, in ns since the Unix epoch, as the broker has it;
+            from `Client.sessions` with `activity` the newest record of its streams, too. For a live session whose
+            writer was killed it tells how old the news is.
     """
 
     key: str

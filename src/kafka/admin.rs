@@ -16,6 +16,7 @@ use super::TopicPartition;
 use super::config::Settings;
 use super::context::Context;
 use super::offsets::Question;
+use super::topic_settings::{SettingsQuestion, TopicSettings};
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::topic;
@@ -307,6 +308,19 @@ impl Admin {
         let Some(found) = found.find_partition(&place.topic, place.partition) else { return Ok(None) };
         found.error().map_err(|error| failed(&error))?;
         Ok(if let Offset::Offset(offset) = found.offset() { Some(offset) } else { None })
+    }
+
+    /// The settings of these topics, as far as the broker tells: not of topics that do not exist or that we may not ask
+    /// about.
+    pub fn topic_settings<'t>(&self, topics: impl IntoIterator<Item = &'t str>) -> BTreeMap<String, TopicSettings> {
+        let question = SettingsQuestion::ask(self.client.client(), topics, ONE_TRY);
+        let begin = Instant::now();
+        while begin.elapsed() < ONE_TRY && !crate::interrupt::requested() {
+            if let Some(found) = question.answer(Duration::from_millis(50)) {
+                return found.into_iter().collect();
+            }
+        }
+        BTreeMap::new()
     }
 
     fn creator(&self) -> Result<&AdminClient<Context>> {

@@ -292,6 +292,10 @@ fn reason(error: &KafkaError) -> String {
         Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight) => {
             "the client was closed before it could be delivered".into()
         }
+        Some(code @ RDKafkaErrorCode::InvalidTimestamp) => format!(
+            "{code}; this machine's clock is too far from the broker's: synchronise them \
+             (message.timestamp.before.max.ms, message.timestamp.after.max.ms)"
+        ),
         Some(code) => code.to_string(),
         None => error.to_string(),
     }

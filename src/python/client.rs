@@ -1,6 +1,6 @@
 //! The client: everything that is asked of the brokers goes through [`boundary::wait`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -338,6 +338,14 @@ impl Client {
         };
         let reader = self.with(py, "read", move |client| client.read(options))?;
         Ok(Reader::new(reader, self.formats.clone(), grouped, skip_undecodable))
+    }
+
+    fn last_records(&self, py: Python<'_>, keys: Vec<String>) -> PyResult<HashMap<String, u64>> {
+        self.with(py, "last_records", move |client| client.last_records(&keys))
+    }
+
+    fn retention_warnings(&self, py: Python<'_>, data_source: String) -> PyResult<Vec<String>> {
+        self.with(py, "retention_warnings", move |client| client.retention_warnings(&data_source))
     }
 
     #[pyo3(signature = (*, parameters, length_ns, slide_ns, others, grouped))]

@@ -37,6 +37,8 @@ pub(crate) struct Inner {
     form_chosen: bool,
     sender: Mutex<Option<Arc<Sender>>>,
     readers: Mutex<Vec<Weak<ReaderCore>>>,
+    /// Data sources whose retention was looked at.
+    looked_over: Mutex<HashSet<String>>,
     /// One registration of a format at a time, so that a process never defines a list twice.
     formats: Mutex<()>,
     /// One change of a session's information at a time: each writes the whole of it, on top of what it read before.
@@ -95,6 +97,7 @@ impl Client {
                 form_chosen: options.named_stream_form.is_some(),
                 sender: Mutex::new(None),
                 readers: Mutex::default(),
+                looked_over: Mutex::default(),
                 formats: Mutex::default(),
                 updates: Mutex::default(),
                 timeout: options.timeout,
@@ -255,6 +258,7 @@ impl Client {
         let offsets = self.offsets(&new.data_source)?;
         let packet = session::new_session_packet(&key, new, &offsets, &layout);
         sender.record_session("creating a session", &key, &packet)?;
+        self.warn_of_retention(&new.data_source);
         self.inner.layout.settle();
         self.session(&key)
     }
@@ -348,7 +352,25 @@ impl Client {
         let offsets = self.offsets(&info.data_source)?;
         let packet = session::end_of_session_packet(key, &info.data_source, &offsets, now_ns(), &self.layout());
         sender.record_session("ending a session", key, &packet)?;
+        self.warn_of_retention(&info.data_source);
         self.session(key)
+    }
+
+    /// Says once for each data source what is wrong with the retention of its topics, as soon as they are there.
+    fn warn_of_retention(&self, data_source: &str) {
+        if self.inner.looked_over.lock().contains(data_source) {
+            return;
+        }
+        let topics = self.inner.admin.topics(Duration::from_secs(1)).unwrap_or_default();
+        let main = self.layout().place(data_source, "");
+        if !main.is_ok_and(|main| topics.contains_key(&main.topic)) {
+            return;
+        }
+        if self.inner.looked_over.lock().insert(data_source.to_string()) {
+            for warning in self.retention_warnings(data_source).unwrap_or_default() {
+                log::warn!("{warning}");
+            }
+        }
     }
 
     /// The id of a list of parameters, in this order: an existing one, or a new one that is defined by this call.

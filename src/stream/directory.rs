@@ -14,6 +14,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::client::FormatNews;
 use super::layout_search::LayoutSearch;
+use super::oversight::clock_warning;
 use super::watch::{Watch, Watchers};
 use crate::error::{Error, Result};
 use crate::format::FormatTable;
@@ -23,7 +24,7 @@ use crate::kafka::consumer::Message;
 use crate::kafka::{Admin, Consumer, Event, Settings, Start, TopicPartition};
 use crate::packet::{Envelope, PacketType};
 use crate::session::{Record, SessionChange, SessionInfo, SessionTable};
-use crate::time::after;
+use crate::time::{after, now_ns};
 use crate::topic::Layout;
 
 /// How often the follower looks for topics that somebody waits for.
@@ -46,6 +47,10 @@ struct State {
     /// The next offset to be read of every followed partition.
     positions: HashMap<TopicPartition, i64>,
     session_watchers: Watchers<SessionChange>,
+    /// Where partitions about sessions ended when they were taken up, and when that was, in ms of our clock.
+    edges: HashMap<TopicPartition, (i64, i64)>,
+    /// Data sources whose clocks were told of.
+    wrong_clocks: HashSet<String>,
     format_watchers: Watchers<FormatNews>,
     failure: Option<Error>,
     /// Records passed over that were spoken of, and when that was.
@@ -72,6 +77,27 @@ impl State {
         );
         self.told = (total, Some(Instant::now()));
     }
+}
+
+impl State {
+    /// A clock that is far off is told of once for each data source, and of no more than a thousand.
+    fn compare_clocks(&mut self, message: &Message<'_>, change: &SessionChange) {
+        let (SessionChange::Started(info) | SessionChange::Updated(info) | SessionChange::Ended(info)) = change else {
+            return;
+        };
+        let edge = self.edges.get(&TopicPartition::new(message.topic, message.partition));
+        let since = edge.filter(|(end, _)| message.offset >= *end).map(|(_, at)| *at);
+        if let Some(warning) = clock_warning(&info.data_source, message.timestamp_ms, now_ms(), since)
+            && self.wrong_clocks.len() < 1000
+            && self.wrong_clocks.insert(info.data_source.clone())
+        {
+            log::warn!("{warning}");
+        }
+    }
+}
+
+fn now_ms() -> i64 {
+    i64::try_from(now_ns() / 1_000_000).unwrap_or(i64::MAX)
 }
 
 struct Shared {
@@ -101,6 +127,8 @@ impl Directory {
                 roles: HashMap::new(),
                 positions: HashMap::new(),
                 session_watchers: Watchers::default(),
+                edges: HashMap::new(),
+                wrong_clocks: HashSet::new(),
                 format_watchers: Watchers::default(),
                 failure: None,
                 told: (0, None),
@@ -289,9 +317,13 @@ impl Shared {
             self.table_for(data_source);
         }
         let mut ends = Vec::new();
+        let asked_ms = now_ms();
         let count = topics.get(topic).copied().unwrap_or(0);
         let marks = self.admin.watermarks_of((0..count).map(|partition| TopicPartition::new(topic, partition)))?;
         for (place, (low, high)) in marks {
+            if *role == Role::Sessions {
+                self.state.lock().edges.entry(place.clone()).or_insert((high, asked_ms));
+            }
             self.follow(&place, low, role)?;
             ends.push((place, high));
         }
@@ -392,7 +424,11 @@ impl Shared {
                     key: message.key,
                     value: message.value,
                 };
-                for change in state.sessions.apply(&record) {
+                let changes = state.sessions.apply(&record);
+                if let Some(change) = changes.first() {
+                    state.compare_clocks(message, change);
+                }
+                for change in changes {
                     state.session_watchers.tell(&change);
                 }
             }

@@ -6,7 +6,7 @@ run has recovered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ GIVE_UP_MS: Final = 1500
 """message.timeout.ms of the writer that gives up, well below the outage it meets."""
 
 
-def stop_and_start(scene: Scene, fault: Fault, *, hard: bool) -> Iterator[None]:
+def stop_and_start(scene: Scene, fault: Fault, *, hard: bool) -> Generator[None, None, None]:
     """A broker goes away and comes back with its data, after a while or at once."""
     (scene.target.kill if hard else scene.target.stop)(fault.broker)
     scene.pass_time(fault.seconds)
@@ -25,7 +25,7 @@ def stop_and_start(scene: Scene, fault: Fault, *, hard: bool) -> Iterator[None]:
     yield
 
 
-def pause(scene: Scene, fault: Fault) -> Iterator[None]:
+def pause(scene: Scene, fault: Fault) -> Generator[None, None, None]:
     """A broker stands still (SIGSTOP): connections stay open and nothing answers."""
     scene.target.pause(fault.broker)
     try:
@@ -35,7 +35,7 @@ def pause(scene: Scene, fault: Fault) -> Iterator[None]:
     yield
 
 
-def network(scene: Scene, fault: Fault) -> Iterator[None]:
+def network(scene: Scene, fault: Fault) -> Generator[None, None, None]:
     """Something happens on the way to one broker, or to all of them."""
     everywhere = fault.variant % 2 == 0
     proxies = scene.target.proxies if everywhere else [scene.target.proxies[fault.broker - 1]]
@@ -60,14 +60,14 @@ def network(scene: Scene, fault: Fault) -> Iterator[None]:
     yield
 
 
-def leader_change(scene: Scene, fault: Fault) -> Iterator[None]:
+def leader_change(scene: Scene, fault: Fault) -> Generator[None, None, None]:
     """The data partitions get other leaders."""
     scene.target.elect()
     scene.pass_time(fault.seconds)
     yield
 
 
-def disk_full(scene: Scene, fault: Fault) -> Iterator[None]:
+def disk_full(scene: Scene, fault: Fault) -> Generator[None, None, None]:
     """A broker cannot write any more, and then it can."""
     scene.target.fill_disk(fault.broker)
     scene.pass_time(fault.seconds)
@@ -75,21 +75,21 @@ def disk_full(scene: Scene, fault: Fault) -> Iterator[None]:
     yield
 
 
-def kill_writer(scene: Scene, fault: Fault) -> Iterator[None]:
+def kill_writer(scene: Scene, fault: Fault) -> Generator[None, None, None]:
     """`kill -9` of our writer at a random moment; its session is taken up or ended by another process."""
     scene.pass_time(fault.variant % 1000 / 1000)
     scene.kill_writer(resume=fault.variant % 2 == 0)
     yield
 
 
-def kill_reader(scene: Scene, fault: Fault) -> Iterator[None]:
+def kill_reader(scene: Scene, fault: Fault) -> Generator[None, None, None]:
     """`kill -9` of a member of the group at a random moment."""
     scene.pass_time(fault.variant % 1000 / 1000)
     scene.kill_member(fault.variant)
     yield
 
 
-def rebalance(scene: Scene, fault: Fault) -> Iterator[None]:
+def rebalance(scene: Scene, fault: Fault) -> Generator[None, None, None]:
     """The group of two gets a third member and loses one, or loses one and gets another."""
     if fault.variant % 2 == 0:
         scene.ready(scene.join())
@@ -102,7 +102,7 @@ def rebalance(scene: Scene, fault: Fault) -> Iterator[None]:
     yield
 
 
-def time_out(scene: Scene, fault: Fault) -> Iterator[None]:
+def time_out(scene: Scene, fault: Fault) -> Generator[None, None, None]:
     """An outage that is longer than a second writer's packets may wait, who is told to give up, or not to."""
     gives_up = fault.kind == "time-out, fail"
     options = [f"--message-timeout-ms={GIVE_UP_MS}"] if gives_up else ["--on-outage=wait"]
@@ -126,7 +126,7 @@ def time_out(scene: Scene, fault: Fault) -> Iterator[None]:
         assert given_up == 0, f"a writer that waits for the end of an outage gave packets up: {fates}"
 
 
-FAULTS: Final[dict[str, Callable[[Scene, Fault], Iterator[None]]]] = {
+FAULTS: Final[dict[str, Callable[[Scene, Fault], Generator[None, None, None]]]] = {
     "clean stop": lambda scene, fault: stop_and_start(scene, fault, hard=False),
     "hard stop": lambda scene, fault: stop_and_start(scene, fault, hard=True),
     "clean bounce": lambda scene, fault: stop_and_start(scene, fault, hard=False),

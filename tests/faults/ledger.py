@@ -1,7 +1,7 @@
 """What writers and readers note of their work: a line of JSON for each thing, in a file before the next thing is begun.
 
-A line is one `write` to a file opened for appending, so `kill -9` leaves whole lines and at most one torn one at the
-end. Times are those of the machine's monotonic clock, which all its processes share.
+A line is one `write` to a file opened for appending, so `kill -9` leaves whole lines and at most one torn at the end.
+Times are those of the machine's monotonic clock, which all its processes share.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class Proxy:
         self._rate: float | None = None
         self._silent: frozenset[Direction] = frozenset()
         self._line_free_at: dict[Direction, float] = {"up": 0.0, "down": 0.0}
-        self._listener: asyncio.Task[None] | None = None
+        self._listener: socket.socket | None = None
         self._connections: set[_Connection] = set()
         self._loop = asyncio.new_event_loop()
         self._changed = asyncio.Event()
@@ -153,19 +153,21 @@ class Proxy:
             listener.bind(("127.0.0.1", int(self.address.rpartition(":")[2])))
             listener.listen(128)
             listener.setblocking(False)
-            self._listener = self._loop.create_task(self._accept(listener))
+            self._listener = listener
+            # Not `sock_accept`: cancelled at the wrong moment it loses the connection it has accepted.
+            self._loop.add_reader(listener, self._accept, listener)
 
-    async def _accept(self, listener: socket.socket) -> None:
-        with listener:
-            while True:
-                client, _ = await self._loop.sock_accept(listener)
-                connection = _Connection(self, client)
-                self._connections.add(connection)
-                connection.begin()
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(BlockingIOError, ConnectionAbortedError):
+            client, _ = listener.accept()
+            connection = _Connection(self, client)
+            self._connections.add(connection)
+            connection.begin()
 
     async def _refuse(self, *, reset: bool) -> None:
         if self._listener is not None:
-            await _cancelled(self._listener)
+            self._loop.remove_reader(self._listener)
+            self._listener.close()
             self._listener = None
         await self._end_connections(reset=reset)
 

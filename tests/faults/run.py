@@ -1,7 +1,7 @@
 """Produce, disturb, consume, validate: the fault suite as a program. `make faults` runs it; README.md tells how.
 
-A writer, a reader and a group of readers work on a cluster while the faults of a plan come and go. At the end
-everything that was written, kept and read is compared.
+A writer, a reader and a group of readers work on a cluster while the faults of a plan come and go. At the end all
+that was written, kept and read is compared.
 """
 
 from __future__ import annotations

@@ -332,7 +332,7 @@ class Scene:
         return [] if self._plain is None else self._plain.pages.all
 
     def _check_samples(self, client: telewire.Client, kept: list[Stored]) -> list[str]:
-        """Read some sessions once more as columns: as many samples as there are packets of them, with their values."""
+        """Some sessions once more as columns: as many samples as there are packets of them, each with its value."""
         keys = sorted({record.number.key for record in kept})
         troubles = []
         for key in self.random.sample(keys, min(BLOCKS_OF, len(keys))):

@@ -48,9 +48,17 @@ def stored(brokers: str, domain: str, timeout_s: float = 60.0) -> list[Stored]:
                     if error.code() == KafkaError._PARTITION_EOF:
                         left.discard((message.topic(), message.partition()))
                     continue
-                number = _number(message.key().decode(), _stream(message.topic(), domain), message.value())
+                topic, key, value = message.topic(), message.key(), message.value()
+                partition, offset = message.partition(), message.offset()
+                # A record of ours has all of it.
+                assert topic is not None
+                assert key is not None
+                assert value is not None
+                assert partition is not None
+                assert offset is not None
+                number = _number(key.decode(), _stream(topic, domain), value)
                 if number is not None:
-                    found.append(Stored(number, message.topic(), message.partition(), message.offset()))
+                    found.append(Stored(number, topic, partition, offset))
         return found
     finally:
         consumer.close()

@@ -128,7 +128,9 @@ def validate(
     return verdict
 
 
-def _written(verdict: Verdict, writers: Sequence[WriterLife]) -> dict[Number, str | None]:
+def _written(  # noqa: C901  # one loop over what a writer may note
+    verdict: Verdict, writers: Sequence[WriterLife]
+) -> dict[Number, str | None]:
     """The fate of each packet; None where nobody heard it."""
     written: dict[Number, str | None] = {}
     for life in writers:
@@ -164,7 +166,7 @@ def _written(verdict: Verdict, writers: Sequence[WriterLife]) -> dict[Number, st
     return written
 
 
-def _broker(
+def _broker(  # noqa: C901  # one comparison after the other
     verdict: Verdict, writers: Sequence[WriterLife], written: dict[Number, str | None], stored: Sequence[Stored]
 ) -> None:
     places: dict[Number, list[Stored]] = defaultdict(list)

@@ -93,7 +93,7 @@ class Writing:
                 if not session.ended:
                     raise
             except telewire.KafkaError:
-                # The record of the end could not be delivered in an outage: the session is live, it is tried again.
+                # The packets that say the end were not delivered in an outage: the session is live, it is tried again.
                 time.sleep(TICK_S)
                 continue
             self._ledger.note(Ended(session.key))

@@ -97,9 +97,16 @@ class Client:
         since: datetime | int | None = None,
         live: bool | None = None,
         limit: int | None = None,
+        activity: bool = False,
     ) -> list[SessionInfo]:
         """The sessions on the brokers as of now, oldest first."""
-        return await run(lambda: self._client.sessions(data_source, since=since, live=live, limit=limit))
+        return await run(
+            lambda: self._client.sessions(data_source, since=since, live=live, limit=limit, activity=activity)
+        )
+
+    async def retention_warnings(self, data_source: str) -> list[str]:
+        """What an administrator should change so that sessions are not forgotten before their data."""
+        return await run(lambda: self._client.retention_warnings(data_source))
 
     async def session(self, key: str) -> SessionInfo:
         """One session as of now."""

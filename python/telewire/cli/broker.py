@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import re
 import signal
 import threading
@@ -47,6 +49,9 @@ def broker(
 
     import telewire
 
+    if "TELEWIRE_LOG" not in os.environ:
+        # Bytes that were cut, a full disk: who runs a broker has to see it without asking.
+        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
