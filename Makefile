@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help licences demo test kafka build lint docs bench bench-codec bench-pipeline bench-live bench-windows bench-check fuzz clean requirements test-rust test-peers test-python race preflight peers
+.PHONY: help licences demo test kafka build lint docs bench bench-codec bench-pipeline bench-live bench-windows bench-check fuzz clean requirements test-rust test-peers test-python race preflight peers faults
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -107,6 +107,10 @@ fuzz: ## Fuzz the codec and the merger, FUZZ_SECONDS for each target (needs a ni
 	  mkdir -p $(CACHE)/fuzz/$$target && cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target \
 	    $(CACHE)/fuzz/$$target tests/fuzz/corpus/$$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; \
 	done
+
+faults: build ## The fault suite on Apache Kafka, one broker and three, and on the embedded broker (SEED repeats a plan)
+	@$(PYTHON) scripts/kafka.py fetch
+	PYTHONPATH=tests/python $(BIN)/python tests/faults/run.py $(if $(SEED),--seed $(SEED)) --json dist/faults/report.json $(FAULTS)
 
 licences: ## Write the licences of everything in the wheel, and its bill of C libraries, anew (after Cargo.lock changed)
 	$(PYTHON) scripts/third_party.py

@@ -38,7 +38,7 @@ def pause(scene: Scene, fault: Fault) -> Generator[None, None, None]:
 def network(scene: Scene, fault: Fault) -> Generator[None, None, None]:
     """Something happens on the way to one broker, or to all of them."""
     everywhere = fault.variant % 2 == 0
-    proxies = scene.target.proxies if everywhere else [scene.target.proxies[fault.broker]]
+    proxies = scene.target.proxies if everywhere else [scene.target.proxies[fault.broker - 1]]
     directions: tuple[Literal["both", "up", "down"], ...] = ("both", "up", "down")
     try:
         for proxy in proxies:

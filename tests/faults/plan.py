@@ -30,7 +30,7 @@ class Fault:
     seconds: float
     """How long it lasts before it is healed."""
     broker: int
-    """Which broker it hits, where it hits one."""
+    """Which broker it hits, where it hits one, from 1."""
     variant: int
     """A number from which the fault takes its further choices."""
     long: bool = False
@@ -86,11 +86,11 @@ def plan(
         Fault(
             kind.name,
             round(draw.uniform(kind.shortest_s, kind.longest_s), 2),
-            draw.randrange(brokers),
+            draw.randint(1, brokers),
             draw.randrange(1_000_000),
         )
         for kind in chosen
     ]
-    drawn += [Fault(kind, LONG[kind], draw.randrange(brokers), draw.randrange(1_000_000), long=True) for kind in long]
+    drawn += [Fault(kind, LONG[kind], draw.randint(1, brokers), draw.randrange(1_000_000), long=True) for kind in long]
     draw.shuffle(drawn)
     return drawn
