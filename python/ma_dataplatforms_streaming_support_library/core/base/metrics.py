@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+import telewire
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -107,4 +109,5 @@ def _labels(labels: tuple[tuple[str, str], ...]) -> str:
 
 
 def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    # What a terminal must not get is no part of a label either.
+    return telewire.printable(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
