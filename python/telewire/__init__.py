@@ -57,6 +57,7 @@ from telewire.points import Point, PointBatcher, PointBlock, Points
 from telewire.reader import ReadCounts, Reader, ReaderEvent
 from telewire.resampled import Resampled
 from telewire.resampling import Gaps, Resampler
+from telewire.safe_text import printable
 from telewire.session import Session, Stream
 from telewire.session_data import ParameterData, SessionData
 from telewire.session_info import SessionChange, SessionInfo, SessionWatch
@@ -139,6 +140,7 @@ __all__ = [
     "__version__",
     "build_info",
     "connect",
+    "printable",
 ]
 
 

@@ -19,6 +19,9 @@ from telewire.errors import ConfigError
 
 __all__ = ["Config", "Security"]
 
+# Nobody writes so much by hand; a device or somebody else's file does not fill the memory.
+_LARGEST_FILE: Final = 1 << 20
+_HIGHEST_PARTITION: Final = 9_999
 DEFAULT_BROKERS: Final = "localhost:9092"
 _PREFIX: Final = "TELEWIRE_"
 _SECRET: Final = re.compile(r"password|secret|token|ssl\.key\.pem|oauthbearer\.config|sasl\.jaas", re.IGNORECASE)
@@ -140,9 +143,10 @@ class Config:
         if not (self.statistics_s == 0 or 0.1 <= self.statistics_s <= 86_400):
             raise ConfigError(f"statistics_s must be 0, or seconds from 0.1 to 86400, not {self.statistics_s!r}")
         for stream, partition in self.partition_mappings.items():
-            if type(partition) is not int or partition < 0:
+            if type(partition) is not int or not 0 <= partition <= _HIGHEST_PARTITION:
                 raise ConfigError(
-                    f"partition mapping of stream {stream!r} must be a partition number from 0, not {partition!r}"
+                    f"partition mapping of stream {stream!r} must be a partition number from 0 "
+                    f"to {_HIGHEST_PARTITION}, not {partition!r}"
                 )
 
     def __repr__(self) -> str:
@@ -217,7 +221,7 @@ def _property(value: object) -> str:
 def _seconds(name: str, value: object) -> float:
     try:
         return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ConfigError(f"{name} must be a number of seconds, not {value!r}") from None
 
 
@@ -252,10 +256,18 @@ def _from_file(path: str | os.PathLike[str] | None, variables: Mapping[str, str]
         file = Path(named)
     try:
         with file.open("rb") as stream:
-            settings = tomllib.load(stream)
+            content = stream.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
+            raise ConfigError(
+                f"configuration file '{file}' has more than {_LARGEST_FILE:,} bytes; is it the right file?",
+                code="config",
+            )
+        settings = tomllib.loads(content.decode())
     except OSError as error:
         raise ConfigError(f"configuration file '{file}' cannot be read: {error.strerror}", code="config") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ConfigError:
+        raise
+    except (ValueError, RecursionError) as error:  # ValueError: no TOML, no UTF-8, an endless number, a NUL in the name
         raise ConfigError(f"configuration file '{file}' is not valid TOML: {error}", code="config") from error
     try:
         Config.from_mapping(settings)
@@ -293,7 +305,7 @@ def _mappings(variable: str, value: str) -> dict[str, int]:
     mappings: dict[str, int] = {}
     for part in value.split(","):
         stream, separator, partition = part.strip().rpartition("=")
-        if not separator or not stream or not partition.isdigit():
+        if not separator or not stream or not re.fullmatch("[0-9]{1,9}", partition):
             raise ConfigError(f"{variable} must look like 'Chassis=1,Engine=2', not {value!r}", code="config")
         mappings[stream] = int(partition)
     return mappings

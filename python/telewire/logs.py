@@ -19,6 +19,7 @@ from typing import Final
 
 from telewire import _core
 from telewire.errors import ConfigError
+from telewire.safe_text import printable
 
 __all__ = ["start"]
 
@@ -26,6 +27,8 @@ _root: Final = logging.getLogger("telewire")
 _root.addHandler(logging.NullHandler())
 # The core's level numbers (error 1 … trace 5) as Python's.
 _LEVELS: Final = {1: logging.ERROR, 2: logging.WARNING, 3: logging.INFO, 4: logging.DEBUG, 5: 5}
+# Statistics of librdkafka are one line, and a long one.
+_LONGEST: Final = 1 << 20
 _lock = threading.Lock()
 _pid: int | None = None
 
@@ -87,10 +90,10 @@ def _emit(level: int, target: str, message: str, created: float, thread: str, fi
     number = _LEVELS.get(level, logging.DEBUG)
     if not logger.isEnabledFor(number):
         return
-    record = logger.makeRecord(logger.name, number, "(telewire)", 0, message, (), None)
+    record = logger.makeRecord(logger.name, number, "(telewire)", 0, printable(message, _LONGEST), (), None)
     record.created = created
     record.msecs = (created % 1) * 1000
     record.threadName = thread
     # As `extra` would set them; none has a name that a record has of its own.
-    record.__dict__.update(fields)
+    record.__dict__.update((name, printable(value, _LONGEST)) for name, value in fields)
     logger.handle(record)

@@ -128,8 +128,9 @@ def _labels(labels: Labels) -> str:
 
 
 def _escaped(value: str) -> str:
-    # A carriage return would end the line for some readers, and is no part of any sensible name.
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\\\r")
+    # Whole, because two names cut to the same beginning would be one series; whatever steers a terminal becomes text.
+    text = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode().replace("\\", "\\\\") for c in text)
 
 
 Tally = tuple[str, str, int, int]

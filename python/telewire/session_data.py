@@ -15,6 +15,7 @@ from telewire.errors import ConfigError
 from telewire.grid_block import Aggregate, GridBlock
 from telewire.metadata import Definitions, labels_of
 from telewire.resampling import Gaps, aggregates_of, gaps_of, grid_of, samples_of
+from telewire.safe_text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,11 +78,11 @@ class ParameterData:
         return series
 
     def __repr__(self) -> str:
-        units = f" [{self.units}]" if self.units else ""
+        name, units = printable(self.identifier), f" [{printable(self.units)}]" if self.units else ""
         if not len(self):
-            return f"<ParameterData {self.identifier}{units}: no samples>"
+            return f"<ParameterData {name}{units}: no samples>"
         first, last = tables.clock(self.timestamps_ns[0]), tables.clock(self.timestamps_ns[-1])
-        return f"<ParameterData {self.identifier}{units}: {len(self):,} samples from {first} to {last}>"
+        return f"<ParameterData {name}{units}: {len(self):,} samples from {first} to {last}>"
 
     def _repr_html_(self) -> str:
         shown = min(len(self), _SHOWN_ROWS)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, Self
 
+from telewire.safe_text import printable
 from telewire.watch import Watch
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class SessionInfo:
         state = "live" if self.live else "ended"
         created = self.created
         since = "" if created is None else f", created {created:%Y-%m-%d %H:%M:%S}Z"
-        return f"<SessionInfo {self.data_source!r} {self.identifier!r} {state}{since}, key {self.key}>"
+        return f"<SessionInfo {self.data_source!r} {self.identifier!r} {state}{since}, key {printable(self.key)}>"
 
     @classmethod
     def of(cls, info: _core.SessionInfo) -> Self:
