@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kafka build lint docs bench bench-codec bench-pipeline bench-live bench-windows bench-check fuzz clean requirements test-rust test-peers test-python race preflight peers
+.PHONY: help licences demo test kafka build lint docs bench bench-codec bench-pipeline bench-live bench-windows bench-check fuzz clean requirements test-rust test-peers test-python race preflight peers faults
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,10 +46,13 @@ kafka: ## Apache Kafka in the foreground until Ctrl-C (PORT=9092 for a fixed por
 build: $(BIN)/ready ## Build the wheel and install it into .venv
 	@rm -rf $(WHEELS)
 	$(BIN)/maturin build $(CARGO_FLAGS) --interpreter $(BIN)/python --out $(WHEELS)
+	@$(BIN)/python scripts/check_wheel.py --expect abi3 $(WHEELS)/*.whl
 	@$(BIN)/pip install --quiet --no-deps --force-reinstall $(WHEELS)/*.whl
 
-lint: $(BIN)/ready ## Formats, lints, types, floors, licences
+lint: $(BIN)/ready ## Formats, lints, types, floors, promises, licences
 	$(PYTHON) scripts/check_floors.py
+	$(PYTHON) scripts/check_promises.py
+	$(PYTHON) scripts/third_party.py --check
 	cargo fmt --check
 	cargo clippy $(CARGO_FLAGS) --all-targets --features python -- -D warnings
 	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
@@ -97,13 +100,20 @@ bench-pipeline: ## Figures of merging packets into slides: no Kafka, no Python
 	cargo bench --locked --no-default-features --bench merge
 
 FUZZ_SECONDS ?= 600
-FUZZED := envelope periodic rows synchro written merge
+FUZZED := envelope periodic rows synchro written merge packet names sessions formats grid
 
 fuzz: ## Fuzz the codec and the merger, FUZZ_SECONDS for each target (needs a nightly compiler and cargo-fuzz)
 	@for target in $(FUZZED); do \
 	  mkdir -p $(CACHE)/fuzz/$$target && cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target \
 	    $(CACHE)/fuzz/$$target tests/fuzz/corpus/$$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; \
 	done
+
+faults: build ## The fault suite on Apache Kafka, one broker and three, and on the embedded broker (SEED repeats a plan)
+	@$(PYTHON) scripts/kafka.py fetch
+	PYTHONPATH=tests/python $(BIN)/python tests/faults/run.py $(if $(SEED),--seed $(SEED)) --json dist/faults/report.json $(FAULTS)
+
+licences: ## Write the licences of everything in the wheel, and its bill of C libraries, anew (after Cargo.lock changed)
+	$(PYTHON) scripts/third_party.py
 
 clean: ## Remove what was made in this checkout (the cache of all checkouts stays: ~/.cache/telewire)
 	rm -rf $(VENV) $(PEERS) dist site target .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -122,7 +132,7 @@ test-peers: ## Python tests beside quixstreams, in an environment with its pins
 	$(PEERS)/bin/python -m pytest -m peers
 
 test-python: ## All other Python tests
-	$(BIN)/python -m pytest -m "not peers and not race"
+	$(BIN)/python -m pytest -m "not peers and not race and not faults"
 
 race: build ## The whole real race live at 50 times its speed through all readers of the drop-in (two minutes)
 	@$(PYTHON) scripts/kafka.py run -- $(BIN)/python -m pytest -m race

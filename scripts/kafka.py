@@ -7,6 +7,10 @@ Only the standard library of Python 3.11, so that it runs before any environment
     kafka.py foreground [--port N]  a broker until Ctrl-C
     kafka.py run -- COMMAND ...     a broker for one command, its address in TELEWIRE_TEST_BROKERS
     kafka.py serve                  a broker until standard input closes; prints one line of JSON when it is ready
+    kafka.py serve --brokers 3      a cluster of three: replication 3, two in-sync replicas asked for
+
+`serve` takes orders on standard input, one a line (`kill 2`: the second broker), and answers each with a line of JSON
+when it is done: stop, kill, pause, resume, start, fill (no file may grow), free (they may; the broker is bounced).
 
 Everything else starts `serve` as a child and holds the other end of its standard input. However the starter ends, also
 by `kill -9`, the pipe closes; `serve` then kills the JVM and removes the folder.
@@ -24,6 +28,7 @@ import fcntl
 import hashlib
 import json
 import os
+import resource
 import select
 import shutil
 import signal
@@ -49,6 +54,22 @@ JAVA_AT_LEAST = 17
 FOLDER_PREFIX = "telewire-kafka-"
 # Folders without an owner are removed by the next start, after an age no start-up reaches.
 ORPHAN_AGE_S = 300.0
+# A broker that writes its logs down at a clean stop, on a loaded machine.
+STOPS_WITHIN_S = 60.0
+
+# What a cluster of several has beside the settings of one. Kafka's own three seconds and more of silence before another
+# broker takes over would make every lost broker a fault of half a minute.
+CLUSTER_SETTINGS = {
+    "default.replication.factor": "3",
+    "min.insync.replicas": "2",
+    "offsets.topic.replication.factor": "3",
+    "transaction.state.log.replication.factor": "3",
+    "transaction.state.log.min.isr": "2",
+    "share.coordinator.state.topic.replication.factor": "3",
+    "share.coordinator.state.topic.min.isr": "2",
+    "broker.heartbeat.interval.ms": "500",
+    "broker.session.timeout.ms": "4000",
+}
 
 POM = f"""\
 <project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -105,6 +126,8 @@ class Broker:
     """The java executable in use."""
     version: str
     """Version of Apache Kafka."""
+    addresses: Sequence[str]
+    """Where each broker listens for clients, whatever it advertises."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +142,10 @@ class Options:
     """Options of the JVM, after the ones here."""
     deadline_s: float
     """Longest time to get ready."""
+    brokers: int = 1
+    """How many; `port` is for one."""
+    advertise: Sequence[str] = ()
+    """`host:port` for each broker that clients are told to connect to: a proxy."""
 
 
 # The jars.
@@ -197,37 +224,81 @@ def find_java() -> str:
 
 
 def serve(options: Options) -> int:
-    """Run a broker until standard input closes, the parent is gone, a signal comes, or the JVM ends by itself."""
-    parent = os.getppid()
-    signals = _signal_pipe()
+    """Run brokers until standard input closes, the parent is gone, a signal comes, or one ends by itself."""
+    starter = _Starter()
     remove_orphans()
     folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
-    process: subprocess.Popen[bytes] | None = None
+    nodes: list[_Node] = []
     try:
         with open(folder / "lock", "w") as owner:
             fcntl.flock(owner, fcntl.LOCK_EX)
             jars, java = fetch(), find_java()
-
-            def gone() -> bool:
-                return _must_stop(signals, parent, 0.05)
-
-            process, address = _start(folder, java, jars, options, gone)
-            broker = Broker(address, process.pid, str(folder), str(jars), java, KAFKA_VERSION)
+            nodes = _start(folder, java, jars, options, starter.gone)
+            addresses = [f"127.0.0.1:{node.port}" for node in nodes]
+            broker = Broker(",".join(addresses), nodes[0].pid, str(folder), str(jars), java, KAFKA_VERSION, addresses)
             print(json.dumps(asdict(broker)), flush=True)
-            while not _must_stop(signals, parent, 0.5):
-                if process.poll() is not None:
-                    raise KafkaError(f"Kafka ended by itself with code {process.returncode}:\n{_tail(folder)}")
+            while not starter.gone(0.5):
+                for node in nodes:
+                    node.check()
+                while order := starter.order():
+                    _obey(order, nodes, options.deadline_s, starter.gone)
+                    print(json.dumps({"done": order}), flush=True)
         return 0
     except (KafkaError, OSError) as error:
         with suppress(OSError):
             print(json.dumps({"error": str(error)}), flush=True)
         return 1
     finally:
-        if process is not None:
+        for node in nodes:
             # The data is thrown away: no need for an orderly shutdown, which takes seconds.
-            process.kill()
-            process.wait()
+            node.kill()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Starter:
+    """The process at the other end of standard input: its orders, and whether it is still there."""
+
+    def __init__(self) -> None:
+        self._parent = os.getppid()
+        self._signals = _signal_pipe()
+        self._said = b""
+
+    def gone(self, wait_s: float = 0.05) -> bool:
+        """Whether it has closed the pipe, ended or sent a signal; waits at most so long for any of it, or an order."""
+        ready, _, _ = select.select([sys.stdin.fileno(), self._signals], [], [], wait_s)
+        if sys.stdin.fileno() in ready:
+            said = os.read(sys.stdin.fileno(), 1024)
+            if not said:
+                return True
+            self._said += said
+        # The parent is checked as well, because a forked sibling may hold a copy of the other end. SIGCHLD never gets a
+        # handler here, so every byte in the pipe of signals is a request to stop.
+        return self._signals in ready or os.getppid() != self._parent
+
+    def order(self) -> str:
+        """The next order, empty when there is none."""
+        if b"\n" not in self._said:
+            return ""
+        order, _, self._said = self._said.partition(b"\n")
+        return order.decode().strip()
+
+
+def _obey(order: str, nodes: Sequence[_Node], deadline_s: float, gone: Callable[[], bool]) -> None:
+    verb, _, number = order.partition(" ")
+    if not number.isdigit() or not 1 <= int(number) <= len(nodes):
+        raise KafkaError(f"order {order!r}: expected a verb and the number of a broker, 1 to {len(nodes)}")
+    node = nodes[int(number) - 1]
+    if verb in {"start", "free"}:
+        if verb == "free":
+            node.kill()
+        node.start()
+        if not _ready([node], time.monotonic() + deadline_s, gone):
+            raise KafkaError(f"broker {number} ended with code {node.returncode} while starting:\n{node.tail()}")
+        return
+    verbs = {"stop": node.stop, "kill": node.kill, "pause": node.pause, "resume": node.resume, "fill": node.fill}
+    if verb not in verbs:
+        raise KafkaError(f"order {order!r}: the verbs are {', '.join(verbs)}, start, free")
+    verbs[verb]()
 
 
 def _signal_pipe() -> int:
@@ -240,16 +311,6 @@ def _signal_pipe() -> int:
     return read
 
 
-def _must_stop(signals: int, parent: int, wait_s: float) -> bool:
-    ready, _, _ = select.select([sys.stdin.fileno(), signals], [], [], wait_s)
-    # Nobody writes to the pipe, so readable means closed. The parent is checked as well, because a forked sibling
-    # may hold a copy of the other end.
-    if sys.stdin.fileno() in ready and os.read(sys.stdin.fileno(), 1024) == b"":
-        return True
-    # SIGCHLD never gets a handler here, so every byte in this pipe is a request to stop.
-    return signals in ready or os.getppid() != parent
-
-
 def cluster_id() -> str:
     """A new cluster id as Kafka writes them: 16 bytes in URL-safe base64 without padding.
 
@@ -260,57 +321,174 @@ def cluster_id() -> str:
     return text
 
 
-def _start(
-    folder: Path, java: str, jars: Path, options: Options, gone: Callable[[], bool]
-) -> tuple[subprocess.Popen[bytes], str]:
-    """Format the log folder and start the JVM; when another process was faster to a free port, try others."""
+@dataclass(frozen=True)
+class _Member:
+    """Where one broker of a cluster is to be found."""
+
+    number: int
+    port: int
+    controller_port: int
+    internal_port: int
+    advertise: str
+    directory_id: str
+
+
+class _Node:
+    """One broker: its JVM, which may be ended and started again, with its files and ports."""
+
+    def __init__(self, member: _Member, folder: Path, command: Sequence[str], cluster: str) -> None:
+        self.port = member.port
+        self.cluster = cluster
+        self.configuration = folder / "server.properties"
+        self._number = member.number
+        self._log = folder / "kafka.log"
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+        self._may_end = False
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.poll() if self._process else None
+
+    def format(self, options: Sequence[str], end: float, gone: Callable[[], bool]) -> None:
+        """Prepare the folder of the logs."""
+        storage = ["kafka.tools.StorageTool", "format", "-t", self.cluster, "-c", str(self.configuration), *options]
+        with open(self._log, "ab") as log:
+            process = _spawn([*self._command, *storage], log)
+        while process.poll() is None:
+            if gone() or time.monotonic() > end:
+                process.kill()
+                process.wait()
+                raise KafkaError(f"Kafka's storage tool did not finish in time:\n{self.tail()}")
+        if process.returncode != 0:
+            raise KafkaError(f"Kafka's storage tool ended with code {process.returncode}:\n{self.tail()}")
+
+    def start(self) -> None:
+        """Start the JVM; nothing is waited for."""
+        if self._process is not None and self._process.poll() is None:
+            raise KafkaError(f"broker {self._number} runs already")
+        with open(self._log, "ab") as log:
+            self._process = _spawn([*self._command, "kafka.Kafka", str(self.configuration)], log)
+        self._may_end = False
+
+    def can_produce(self) -> bool:
+        return can_produce(self.port, self.cluster)
+
+    def check(self) -> None:
+        """Raise when it has ended and nobody asked for that."""
+        if self.returncode is not None and not self._may_end:
+            raise KafkaError(f"Kafka ended by itself with code {self.returncode}:\n{self.tail()}")
+
+    def stop(self) -> None:
+        """End it as an administrator does, and wait for it."""
+        self.resume()
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it without a word, also when it is paused."""
+        self._end(signal.SIGKILL)
+
+    def pause(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def fill(self) -> None:
+        """Let no file grow from now on: writing fails as on a full disk, Kafka may end for it, a start undoes it."""
+        self._may_end = True
+        if self.pid:
+            # Java ignores the signal that comes with the error.
+            resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+
+    def tail(self, lines: int = 30) -> str:
+        """The last it said."""
+        if not self._log.exists():
+            return "(no output)"
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
+
+    def port_was_taken(self) -> bool:
+        return "Address already in use" in self._log.read_text(errors="replace")
+
+    def _end(self, number: signal.Signals) -> None:
+        self._may_end = True
+        self._signal(number)
+        if self._process is not None:
+            try:
+                self._process.wait(STOPS_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                raise KafkaError(f"broker {self._number} did not stop:\n{self.tail()}") from None
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
+
+
+def _start(folder: Path, java: str, jars: Path, options: Options, gone: Callable[[], bool]) -> list[_Node]:
+    """Format the log folders and start the JVMs; when another process was faster to a free port, try others."""
     end = time.monotonic() + options.deadline_s
-    configuration = folder / "server.properties"
     logging = folder / "log4j2.properties"
     logging.write_text(LOG4J)
-    base = [java, *JVM_OPTIONS, *options.jvm, f"-Dlog4j2.configurationFile={logging}", "-cp", f"{jars}/*"]
-    for attempt in (1, 2, 3):
-        port, controller_port = free_ports(options.port)
-        configuration.write_text(_properties(folder / f"data-{attempt}", port, controller_port, options.settings))
-        cluster = cluster_id()
-        storage = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(configuration)]
-        with open(folder / "kafka.log", "wb") as log:
-            _finish_format(_spawn([*base, *storage], log), end, gone, folder)
-            process = _spawn([*base, "kafka.Kafka", str(configuration)], log)
-        if _ready(process, lambda: can_produce(port, cluster), end, gone, folder):  # noqa: B023  called in this round
-            return process, f"127.0.0.1:{port}"
-        if options.port or "Address already in use" not in (folder / "kafka.log").read_text(errors="replace"):
-            break
-    raise KafkaError(f"Kafka ended with code {process.returncode} while starting:\n{_tail(folder)}")
-
-
-def _ready(
-    process: subprocess.Popen[bytes], ready: Callable[[], bool], end: float, gone: Callable[[], bool], folder: Path
-) -> bool:
-    """Wait until the broker is ready; False when it ended by itself."""
+    command = [java, *JVM_OPTIONS, *options.jvm, f"-Dlog4j2.configurationFile={logging}", "-cp", f"{jars}/*"]
+    nodes: list[_Node] = []
     try:
-        while process.poll() is None:
-            if ready():
-                return True
-            if gone():
-                raise KafkaError("asked to stop while Kafka was starting")
-            if time.monotonic() > end:
-                raise KafkaError(f"Kafka was not ready in time:\n{_tail(folder)}")
+        for attempt in (1, 2, 3):
+            cluster = cluster_id()
+            members = [_member(number, options) for number in range(1, options.brokers + 1)]
+            nodes = []
+            for member in members:
+                home = folder / f"broker-{member.number}-{attempt}"
+                home.mkdir()
+                node = _Node(member, home, command, cluster)
+                node.configuration.write_text(_properties(home / "data", member, members, options.settings))
+                nodes.append(node)
+            for node in nodes:
+                node.format(_quorum(members), end, gone)
+            for node in nodes:
+                node.start()
+            if _ready(nodes, end, gone):
+                return nodes
+            failed = next(node for node in nodes if node.returncode is not None)
+            for node in nodes:
+                node.kill()
+            if options.port or not failed.port_was_taken():
+                break
+        raise KafkaError(f"Kafka ended with code {failed.returncode} while starting:\n{failed.tail()}")
     except BaseException:
-        process.kill()
-        process.wait()
+        for node in nodes:
+            node.kill()
         raise
+
+
+def _member(number: int, options: Options) -> _Member:
+    port, controller_port = free_ports(options.port)
+    internal_port, _ = free_ports(0)
+    advertise = options.advertise[number - 1] if options.advertise else f"127.0.0.1:{port}"
+    return _Member(number, port, controller_port, internal_port, advertise, cluster_id())
+
+
+def _quorum(members: Sequence[_Member]) -> list[str]:
+    """How the storage tool is told who the controllers are."""
+    if len(members) == 1:
+        return ["--standalone"]
+    voters = (f"{each.number}@127.0.0.1:{each.controller_port}:{each.directory_id}" for each in members)
+    return ["--initial-controllers", ",".join(voters)]
+
+
+def _ready(nodes: Sequence[_Node], end: float, gone: Callable[[], bool]) -> bool:
+    """Wait until the brokers are ready; False when one ended by itself."""
+    while all(node.returncode is None for node in nodes):
+        if all(node.can_produce() for node in nodes):
+            return True
+        if gone():
+            raise KafkaError("asked to stop while Kafka was starting")
+        if time.monotonic() > end:
+            raise KafkaError("Kafka was not ready in time:\n" + "\n".join(node.tail() for node in nodes))
     return False
-
-
-def _finish_format(process: subprocess.Popen[bytes], end: float, gone: Callable[[], bool], folder: Path) -> None:
-    while process.poll() is None:
-        if gone() or time.monotonic() > end:
-            process.kill()
-            process.wait()
-            raise KafkaError(f"Kafka's storage tool did not finish in time:\n{_tail(folder)}")
-    if process.returncode != 0:
-        raise KafkaError(f"Kafka's storage tool ended with code {process.returncode}:\n{_tail(folder)}")
 
 
 def _spawn(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -332,13 +510,15 @@ def _death_with_parent() -> Callable[[], None] | None:
     return lambda: prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
-def _properties(data: Path, port: int, controller_port: int, settings: Sequence[str]) -> str:
+def _properties(data: Path, member: _Member, members: Sequence[_Member], settings: Sequence[str]) -> str:
+    clients = f"PLAINTEXT://127.0.0.1:{member.port}"
+    controller = f"CONTROLLER://127.0.0.1:{member.controller_port}"
     lines = {
         "process.roles": "broker,controller",
-        "node.id": "1",
-        "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller_port}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "node.id": str(member.number),
+        "controller.quorum.bootstrap.servers": ",".join(f"127.0.0.1:{each.controller_port}" for each in members),
+        "listeners": f"{clients},{controller}",
+        "advertised.listeners": f"PLAINTEXT://{member.advertise},{controller}",
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
@@ -354,17 +534,21 @@ def _properties(data: Path, port: int, controller_port: int, settings: Sequence[
         "share.coordinator.state.topic.replication.factor": "1",
         "share.coordinator.state.topic.min.isr": "1",
     }
+    if len(members) > 1:
+        # A fault between the clients and a broker is none between the brokers.
+        internal = f"INTERNAL://127.0.0.1:{member.internal_port}"
+        lines |= CLUSTER_SETTINGS | {
+            "listeners": f"{clients},{internal},{controller}",
+            "advertised.listeners": f"PLAINTEXT://{member.advertise},{internal},{controller}",
+            "inter.broker.listener.name": "INTERNAL",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        }
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals:
             raise KafkaError(f"--set {setting}: expected NAME=VALUE")
         lines[key] = value
     return "".join(f"{key}={value}\n" for key, value in lines.items())
-
-
-def _tail(folder: Path, lines: int = 30) -> str:
-    log = folder / "kafka.log"
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else "(no output)"
 
 
 def free_ports(wanted: int) -> tuple[int, int]:
@@ -494,19 +678,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sub.add_argument("--port", type=int, default=0, help="port for clients, a free one by default")
         sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a broker setting")
         sub.add_argument("--jvm", action="append", default=[], metavar="OPTION", help="an option of the JVM")
+        sub.add_argument("--brokers", type=int, choices=(1, 3), default=1, help="how many brokers")
+        sub.add_argument(
+            "--advertise",
+            action="append",
+            default=[],
+            metavar="HOST:PORT",
+            help="what clients are told (each broker)",
+        )
         sub.add_argument("--deadline", type=float, default=60.0, metavar="SECONDS", help="longest time to get ready")
         if verb == "run":
             sub.add_argument("command", nargs="+", help="the command, after --")
     given = parser.parse_args(arguments)
     if given.verb == "serve":
-        return serve(Options(given.port, given.set, given.jvm, given.deadline))
+        served = Options(given.port, given.set, given.jvm, given.deadline, given.brokers, given.advertise)
+        if len(served.advertise) not in (0, served.brokers) or (served.port and served.brokers > 1):
+            parser.error("--advertise is given once for each broker, --port for one broker alone")
+        return serve(served)
     # So that `running` closes the pipe at once, and the command's own exit code is not lost in a traceback.
     signal.signal(signal.SIGTERM, _stop)
     try:
         if given.verb == "fetch":
             print(fetch())
             return 0
-        options = [f"--port={given.port}", f"--deadline={given.deadline}"]
+        options = [f"--port={given.port}", f"--deadline={given.deadline}", f"--brokers={given.brokers}"]
+        options += [f"--advertise={a}" for a in given.advertise]
         options += [f"--set={s}" for s in given.set] + [f"--jvm={j}" for j in given.jvm]
         return run(given.command, options) if given.verb == "run" else foreground(options)
     except KafkaError as error:

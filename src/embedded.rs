@@ -60,6 +60,9 @@ pub struct BrokerOptions {
     pub host: String,
     /// The port to bind; 0 takes a free one.
     pub port: u16,
+    /// Host and port that clients are told to connect to, when they do not reach the bound ones: behind a forwarded port, a
+    /// container or a proxy.
+    pub advertised: Option<(String, u16)>,
     /// The folder that keeps records, topics and offsets; without one they live in memory.
     pub data: Option<PathBuf>,
     /// Bytes of records that may be held in memory, overhead included. Without meaning when there is a folder.
@@ -77,6 +80,7 @@ impl Default for BrokerOptions {
         Self {
             host: "127.0.0.1".to_owned(),
             port: 0,
+            advertised: None,
             data: None,
             memory_budget: 1024 * 1024 * 1024,
             retention: None,
@@ -138,7 +142,7 @@ impl Broker {
             },
         };
         let core = Arc::new(Core::open(&options, folder)?);
-        let server = Server::start(&core, &options.host, options.port)?;
+        let server = Server::start(&core, &options.host, options.port, options.advertised)?;
         let port = server.address().port();
         let any = server.address().ip().is_unspecified();
         let host = if any { "127.0.0.1" } else { options.host.as_str() };

@@ -1,6 +1,6 @@
 //! One error for the whole core. Every variant says what failed, on which thing, and what to do about it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 /// The result of everything in telewire that can fail.
@@ -273,7 +273,10 @@ impl Error {
     }
 }
 
-/// A name from outside, made safe for a terminal: control characters are escaped, long ones are cut.
+/// A name from outside, made safe for a terminal: what steers one is escaped, long ones are cut.
+///
+/// Escaped are control characters, the invisible ones that turn the direction of writing or join and hide others, line
+/// and paragraph separators, and what is no character at all. Letters of all scripts stay, with their combining marks.
 pub struct Printable<'a>(pub &'a str);
 
 impl fmt::Display for Printable<'_> {
@@ -283,10 +286,22 @@ impl fmt::Display for Printable<'_> {
             if count == LONGEST {
                 return f.write_str("…");
             }
-            if c.is_control() { write!(f, "{}", c.escape_default())? } else { write!(f, "{c}")? }
+            write_printable(f, c)?;
         }
         Ok(())
     }
+}
+
+/// The character, or its escape as in Rust's own texts. Quotes and backslashes steer nothing and stay.
+fn write_printable(f: &mut fmt::Formatter<'_>, c: char) -> fmt::Result {
+    if c.is_ascii_graphic() || c == ' ' {
+        return f.write_char(c);
+    }
+    // At the beginning of a text a combining mark would be escaped too; here it stands behind what it belongs to.
+    let mut bytes = [b'x', 0, 0, 0, 0];
+    let length = c.encode_utf8(&mut bytes[1..]).len();
+    let text = std::str::from_utf8(&bytes[..=length]).unwrap_or_default();
+    text.escape_debug().skip(1).try_for_each(|c| f.write_char(c))
 }
 
 struct Seconds(Duration);
@@ -325,5 +340,29 @@ mod tests {
         let error = Error::UnmappedStream("a\u{1b}[2Jb\n".into());
         assert!(!error.to_string().contains('\u{1b}'));
         assert!(!error.to_string().contains('\n'));
+    }
+
+    #[test]
+    fn invisible_characters_are_shown_and_letters_of_all_scripts_stay() {
+        let shown = |text: &str| Printable(text).to_string();
+        for (hidden, escape) in [
+            ("\u{202e}", "\\u{202e}"),
+            ("\u{2066}", "\\u{2066}"),
+            ("\u{200b}", "\\u{200b}"),
+            ("\u{feff}", "\\u{feff}"),
+            ("\u{2028}", "\\u{2028}"),
+            ("\u{9b}", "\\u{9b}"),
+            ("\u{e000}", "\\u{e000}"),
+            ("\u{e0041}", "\\u{e0041}"),
+            ("\r", "\\r"),
+            ("\0", "\\0"),
+        ] {
+            assert_eq!(shown(&format!("a{hidden}b")), format!("a{escape}b"));
+        }
+        for plain in ["Zandvoort · größe", "gro\u{308}ße", "速度", "सत्र", "it's \"C:\\x\"", ""] {
+            assert_eq!(shown(plain), plain);
+        }
+        assert_eq!(shown(&"x".repeat(301)), format!("{}…", "x".repeat(300)));
+        assert_eq!(shown(&"x".repeat(300)), "x".repeat(300));
     }
 }

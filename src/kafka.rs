@@ -11,11 +11,13 @@ mod context;
 mod offsets;
 mod pem;
 pub mod producer;
+pub mod topic_settings;
 
-pub use admin::Admin;
+pub use admin::{Admin, Seen};
 pub use config::{Security, Settings};
 pub use consumer::{Consumer, Event, Start};
-pub use producer::{Fate, Origin, Outbox, Outcome, Ticket, WriteCounts};
+pub use context::{Statistics, Trouble};
+pub use producer::{Fate, Origin, Outbox, OutboxHealth, Outcome, Ticket, WriteCounts, Written};
 
 use std::fmt;
 use std::sync::Arc;

@@ -12,6 +12,7 @@ mod broker;
 mod client;
 mod codec;
 mod errors;
+mod health;
 mod info;
 mod lists;
 mod logs;
@@ -44,7 +45,7 @@ mod core_module {
     #[pymodule_export]
     use super::info::SessionInfo;
     #[pymodule_export]
-    use super::logs::{set_log_level, take_logs};
+    use super::logs::{lost_logs, set_log_level, take_logs};
     #[pymodule_export]
     use super::packet::{Packet, message_name};
     #[pymodule_export]

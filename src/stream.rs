@@ -9,10 +9,13 @@ mod client;
 mod directory;
 mod feed;
 mod formats;
+mod health;
 mod layout_search;
 mod merging;
 mod moment;
 mod options;
+mod oversight;
+mod pulse;
 mod queue;
 mod reader;
 mod realign;
@@ -25,6 +28,7 @@ mod writer;
 pub use blocks::{Block, BlockCounts, BlockOptions, Blocks, Piece, Step};
 pub use client::{Client, FormatNews, FormatWatch, SessionWatch};
 pub use formats::UnknownFormat;
+pub use health::{BrokerHealth, Health, Lag, NamedStatistics, ReaderHealth, ReaderState, StreamName, Tallies, Tally};
 pub use merging::{Input, Merged, Merging, MergingCounts, MergingOptions};
 pub use options::{ClientOptions, Inactivity, LayoutChoice, LiveStart, OnOutage, ReadOptions, Reading};
 pub use queue::Batch;
@@ -33,4 +37,4 @@ pub use session_writer::{CanFrame, ErrorRecord, Marker, SessionWriter, StreamWri
 pub use slides::{SlideStep, Slides};
 pub use writer::{Flushed, InfoType, PacketWriter};
 
-pub use crate::kafka::{Fate, Outcome, Security, Ticket, WriteCounts};
+pub use crate::kafka::{Fate, OutboxHealth, Outcome, Security, Statistics, Ticket, Trouble, WriteCounts, Written};

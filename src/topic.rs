@@ -6,7 +6,9 @@
 pub mod detect;
 mod layout;
 pub mod names;
+mod retention;
 
 pub use detect::{Detected, detect, detect_form};
 pub use layout::{Layout, LayoutKind, NamedStreamForm, Place, Strategy};
 pub use names::{check_data_source, check_group_id, check_stream, check_topic, colliding};
+pub use retention::erased_too_early;

@@ -38,6 +38,17 @@ from telewire.errors import (
 )
 from telewire.formats import DataFormat, FormatChange, FormatWatch
 from telewire.grid_block import Aggregate, GridBlock
+from telewire.health import (
+    BrokerHealth,
+    Health,
+    HealthState,
+    LastError,
+    NativeStatistics,
+    ReaderHealth,
+    ReaderState,
+    StreamLag,
+    WriterHealth,
+)
 from telewire.merger import Merger
 from telewire.metadata import Definitions
 from telewire.packet import Packet, Samples
@@ -46,6 +57,7 @@ from telewire.points import Point, PointBatcher, PointBlock, Points
 from telewire.reader import ReadCounts, Reader, ReaderEvent
 from telewire.resampled import Resampled
 from telewire.resampling import Gaps, Resampler
+from telewire.safe_text import printable
 from telewire.session import Session, Stream
 from telewire.session_data import ParameterData, SessionData
 from telewire.session_info import SessionChange, SessionInfo, SessionWatch
@@ -64,6 +76,7 @@ __all__ = [
     "BlockCounts",
     "Blocks",
     "Broker",
+    "BrokerHealth",
     "Client",
     "ClosedError",
     "Config",
@@ -79,10 +92,14 @@ __all__ = [
     "Gaps",
     "GridBlock",
     "Group",
+    "Health",
+    "HealthState",
     "KafkaError",
+    "LastError",
     "Layout",
     "MergeCounts",
     "Merger",
+    "NativeStatistics",
     "OtherValue",
     "Outcome",
     "Packet",
@@ -96,6 +113,8 @@ __all__ = [
     "ReadCounts",
     "Reader",
     "ReaderEvent",
+    "ReaderHealth",
+    "ReaderState",
     "Resampled",
     "Resampler",
     "Samples",
@@ -109,6 +128,7 @@ __all__ = [
     "Status",
     "StorageError",
     "Stream",
+    "StreamLag",
     "TelewireError",
     "TextConversion",
     "TimeRange",
@@ -116,9 +136,11 @@ __all__ = [
     "Window",
     "Windows",
     "WriteCounts",
+    "WriterHealth",
     "__version__",
     "build_info",
     "connect",
+    "printable",
 ]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from telewire import tables
 from telewire.metadata import Definitions, labels_of
+from telewire.safe_text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -262,5 +263,5 @@ def not_among(parameter: str, known: Sequence[str]) -> str:
 
 
 def _shortened(names: Sequence[str], most: int = 4) -> str:
-    shown = ", ".join(names[:most])
+    shown = ", ".join(map(printable, names[:most]))
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

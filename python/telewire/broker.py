@@ -25,9 +25,12 @@ class Broker:
         port: Port to listen on, 0 for a free one.
         memory_budget: Bytes of records kept in memory; when they are full, producing fails with an error that says so.
         retention_s: Age in seconds after which records are deleted; None keeps them.
+        advertised: ``host:port`` that clients are told to connect to, when that is not the address it listens on:
+            behind a forwarded port, a container or a proxy.
 
     Raises:
         StorageError: The port or the folder cannot be used.
+        ValueError: `advertised` is not ``host:port``.
 
     Example:
         >>> with telewire.Broker() as broker:  # doctest: +SKIP
@@ -42,9 +45,11 @@ class Broker:
         port: int = 0,
         memory_budget: int = _DEFAULT_BUDGET,
         retention_s: float | None = None,
+        advertised: str | None = None,
     ) -> None:
         logs.start()
-        self._core = _core.Broker(None if data is None else os.fspath(data), host, port, memory_budget, retention_s)
+        folder = None if data is None else os.fspath(data)
+        self._core = _core.Broker(folder, host, port, memory_budget, retention_s, _host_and_port(advertised))
         lifetime.keep(self)
 
     @property
@@ -79,3 +84,12 @@ class Broker:
 
     def __repr__(self) -> str:
         return f"<Broker {self.address} {'running' if self.running else 'stopped'}>"
+
+
+def _host_and_port(text: str | None) -> tuple[str, int] | None:
+    if text is None:
+        return None
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError(f"advertised={text!r} is not an address; write host:port, such as track-laptop:9092")
+    return host.removeprefix("[").removesuffix("]"), int(port)

@@ -6,8 +6,10 @@ import logging
 import math
 import operator
 import os
+import time
+import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
@@ -18,13 +20,15 @@ from telewire.durations import Length, nanoseconds, slide_ns, whole_ns
 from telewire.errors import ConfigError
 from telewire.formats import DataFormat, FormatWatch
 from telewire.grid_block import Aggregate, GridBlock
+from telewire.health import GRACE_S, Health, HealthState, NativeStatistics, health_of, statistics_of
 from telewire.merger import Merger
 from telewire.metadata import Definitions
+from telewire.metrics import STREAM_API, TELEWIRE, figures_of, to_text
 from telewire.packet_writer import Flushed, PacketWriter, flushed_of
 from telewire.reader import OnUndecodable, Reader
 from telewire.resampling import Gaps, aggregates_of, gaps_of, grid_of
 from telewire.session import Session, texts
-from telewire.session_data import SessionData, collect
+from telewire.session_data import SessionData, collect, is_text
 from telewire.session_info import SessionInfo, SessionWatch, to_ns
 
 if TYPE_CHECKING:
@@ -72,6 +76,7 @@ def connect(
     connect_timeout_s: float | None = None,
     quiet_s: float | None = None,
     on_outage: Literal["fail", "wait"] | None = None,
+    statistics_s: float | None = None,
     config: str | os.PathLike[str] | Config | None = None,
 ) -> Client:
     """Connect to brokers.
@@ -97,6 +102,8 @@ def connect(
             foreign readers that take the end for the last word. Default 0.
         on_outage: ``fail`` (default) reports packets that could not be delivered for `message.timeout.ms`, with their
             payload; ``wait`` goes on trying.
+        statistics_s: How often in seconds librdkafka tells its statistics, see `Client.statistics`; 0 for never.
+            Default 5.
         config: A TOML file, or settings made beforehand.
 
     Returns:
@@ -121,6 +128,7 @@ def connect(
         "connect_timeout_s": connect_timeout_s,
         "quiet_s": quiet_s,
         "on_outage": on_outage,
+        "statistics_s": statistics_s,
     }
     if isinstance(config, Config):
         named = [name for name, value in given.items() if value is not None]
@@ -151,7 +159,12 @@ class Client:
             connect_timeout_s=config.connect_timeout_s,
             quiet_s=config.quiet_s,
             on_outage=config.on_outage,
+            statistics_s=config.statistics_s,
         )
+        # Its readers, for what they count themselves.
+        self._readers: weakref.WeakSet[Reader] = weakref.WeakSet()
+        self._well_since_ns = time.time_ns()
+        self._closed_ns: int | None = None
         lifetime.keep(self)
 
     @property
@@ -284,6 +297,7 @@ class Client:
         since: datetime | int | None = None,
         live: bool | None = None,
         limit: int | None = None,
+        activity: bool = False,
     ) -> list[SessionInfo]:
         """The sessions on the brokers as of now, oldest first.
 
@@ -292,8 +306,18 @@ class Client:
             since: Only those with a record at or after this time (a time, or ns since the Unix epoch).
             live: Only live (True) or only ended (False) ones.
             limit: At most so many, the newest.
+            activity: Look into the streams of live sessions, too: their `SessionInfo.last_record_ns` then tells of
+                packets as well, which shows a session whose writer is gone. Takes a moment for each stream.
         """
         found = [SessionInfo.of(info) for info in self._core.sessions(data_source)]
+        if activity:
+            last = self._core.last_records([info.key for info in found if info.live])
+            found = [
+                replace(info, last_record_ns=max(info.last_record_ns or 0, last[info.key]))
+                if info.key in last
+                else info
+                for info in found
+            ]
         if since is not None:
             earliest = to_ns(since)
             found = [info for info in found if max(info.last_record_ns or 0, info.created_ns or 0) >= earliest]
@@ -310,6 +334,15 @@ class Client:
             SessionError: Nobody has written it.
         """
         return SessionInfo.of(self._core.session(key))
+
+    def retention_warnings(self, data_source: str) -> list[str]:
+        """What an administrator should change so that sessions are not forgotten before their data.
+
+        A sentence for each topic of sessions or essentials that is compacted, or that keeps its records for a shorter
+        time or in fewer bytes than the data's topics. Empty where all is well, and where the broker does not tell: it
+        asks for the right to describe settings. The same sentences are logged when a session is created or ended.
+        """
+        return self._core.retention_warnings(data_source)
 
     def watch_sessions(self) -> SessionWatch:
         """Follow what happens to sessions from now on, whoever causes it."""
@@ -506,7 +539,9 @@ class Client:
 
     def _reader(self, core: _core.Reader, session_key: str | None, on_undecodable: OnUndecodable) -> Reader:
         lookup = None if session_key is None else lambda: self.session(session_key)
-        return Reader(core, on_undecodable=on_undecodable, lookup=lookup, definitions_of=self._definitions_of)
+        reader = Reader(core, on_undecodable=on_undecodable, lookup=lookup, definitions_of=self._definitions_of)
+        self._readers.add(reader)
+        return reader
 
     def definitions(self, session_key: str) -> Definitions:
         """What the configurations of a session say of its parameters, events and groups; of a live session, so far.
@@ -632,10 +667,12 @@ class Client:
 
         Returns:
             Each parameter with its own times, values and statuses, ascending in time; with a rate, one wide table.
+            A parameter that was asked for by its name is there, also if it has no samples in that time.
 
         Raises:
             SessionError: Nobody has written the session.
-            ConfigError: A pattern or time that cannot be used.
+            ConfigError: A pattern or time that cannot be used; a name that the session does not have; with a rate, the
+                name of a text.
         """
         if start_ns is not None and end_ns is not None and end_ns < start_ns:
             raise ConfigError(f"end_ns {end_ns} is before start_ns {start_ns}")
@@ -647,13 +684,78 @@ class Client:
             grid_of(rate, what="rate")
             aggregates_of(aggregate)
             gaps_of(gaps, longest_gap_s)
+        named = [name for name in columns.names([] if parameters is None else parameters) if "*" not in name]
         session = self.session(session_key)
         with self.read(session_key, streams=streams, end="now").blocks(parameters) as blocks:
             definitions = blocks.definitions(session_key)
-            data = collect(blocks, definitions, session, start_ns=start_ns, end_ns=end_ns)
+            data = collect(blocks, definitions, session, named=named, start_ns=start_ns, end_ns=end_ns)
         if rate is None:
             return data
-        return data.resample(rate, aggregate=aggregate, gaps=gaps, longest_gap_s=longest_gap_s)
+        # What was asked for by name in that order, text being an error; then what patterns found.
+        chosen = [*dict.fromkeys(named), *(name for name in data if name not in named and not is_text(data[name]))]
+        return data.resample(rate, parameters=chosen, aggregate=aggregate, gaps=gaps, longest_gap_s=longest_gap_s)
+
+    # Health
+
+    def health(self, grace_s: float = GRACE_S) -> Health:
+        """How it is doing: the brokers, the writers, each reader, and whether somebody should look at it.
+
+        Never waits for a broker, and may be asked once a second, from any thread, also after `close`. What only the
+        brokers know is asked by a thread of the core, once a second for two minutes after this call: a broker that
+        falls silent is told within four seconds. The first call of such a stretch tells what was known before.
+
+        Args:
+            grace_s: How long a trouble that mends itself as a rule (a broker that is away, a group that shares its
+                partitions anew, packets without an acknowledgement) may last before the client counts as unhealthy.
+
+        Returns:
+            The health; `Health.ok` is what a liveness probe should answer, `Health.as_dict` goes into JSON.
+
+        Raises:
+            ConfigError: A grace period below 0.
+        """
+        if not grace_s >= 0:
+            raise ConfigError(f"grace_s must be seconds from 0, not {grace_s!r}")
+        return self._health(self._core.health(), grace_s)
+
+    def _health(self, found: dict[str, Any], grace_s: float) -> Health:
+        late = {number: reader.late for reader in list(self._readers) if (number := reader.number)}
+        health = health_of(found, grace_s=grace_s, well_since_ns=self._well_since_ns, late=late)
+        if health.state is HealthState.CLOSED:
+            return replace(health, since_ns=self._closed_ns or health.at_ns)
+        if health.state is not HealthState.HEALTHY:
+            self._well_since_ns = health.at_ns
+        return health
+
+    def statistics(self) -> list[NativeStatistics]:
+        """The statistics of librdkafka itself, of each of its clients inside this one, as they were last told.
+
+        How often that is says `Config.statistics_s`; with 0 there are none. Never waits.
+        """
+        return statistics_of(self._core.statistics(), time.time_ns())
+
+    def metrics_text(self) -> str:
+        """All figures as of now in Prometheus' text format (`telewire.metrics.CONTENT_TYPE`). Never waits.
+
+        Those of a reader are there as long as the reader is.
+        """
+        found = self._core.health()
+        health = self._health(found, GRACE_S)
+        tallies = [
+            (reader, core["read"], core["delivered"])
+            for reader, core in zip(health.readers, found["readers"], strict=True)
+        ]
+        facts = _core.build_info()
+        build = (("version", facts["telewire"]), ("librdkafka", facts["librdkafka"]))
+        figures = figures_of(
+            health,
+            written=self._core.written(),
+            known=self._core.known(),
+            tallies=tallies,
+            lost_log_lines=_core.lost_logs(),
+            build=build,
+        )
+        return to_text(figures, {**STREAM_API, **TELEWIRE})
 
     # Life
 
@@ -664,6 +766,7 @@ class Client:
         delivered in time is logged as an error and is in the result.
         """
         flushed = flushed_of(self._core.close(timeout_s))
+        self._closed_ns = self._closed_ns or time.time_ns()
         if not flushed:
             _log.error(
                 "closed %s with %d packets failed and %d without an answer; raise timeout_s, or flush before closing",

@@ -19,11 +19,14 @@ from telewire.errors import ConfigError
 
 __all__ = ["Config", "Security"]
 
+# Nobody writes so much by hand; a device or somebody else's file does not fill the memory.
+_LARGEST_FILE: Final = 1 << 20
+_HIGHEST_PARTITION: Final = 9_999
 DEFAULT_BROKERS: Final = "localhost:9092"
 _PREFIX: Final = "TELEWIRE_"
 _SECRET: Final = re.compile(r"password|secret|token|ssl\.key\.pem|oauthbearer\.config|sasl\.jaas", re.IGNORECASE)
 _TABLES: Final = ("security", "producer", "consumer", "kafka", "partition_mappings")
-_DURATIONS: Final = ("timeout_s", "connect_timeout_s", "quiet_s")
+_DURATIONS: Final = ("timeout_s", "connect_timeout_s", "quiet_s", "statistics_s")
 # Variables of the same prefix that are not settings of a client.
 _OTHER_VARIABLES: Final = {"TELEWIRE_CONFIG", "TELEWIRE_LOG"}
 
@@ -102,6 +105,8 @@ class Config:
         quiet_s: How long in seconds to wait after the last packet is delivered before a session's end is recorded.
         on_outage: What happens to packets that could not be delivered for `message.timeout.ms`: ``fail`` reports
             them with their payload, ``wait`` goes on trying.
+        statistics_s: How often in seconds librdkafka tells its statistics, for `Client.statistics` and the count of
+            retried requests in `Client.health`; 0 for never.
     """
 
     brokers: str = DEFAULT_BROKERS
@@ -118,6 +123,7 @@ class Config:
     connect_timeout_s: float | None = None
     quiet_s: float = 0.0
     on_outage: Literal["fail", "wait"] = "fail"
+    statistics_s: float = 5.0
 
     def __post_init__(self) -> None:
         """Check every value, so that a mistake is named where it was made."""
@@ -134,10 +140,13 @@ class Config:
             raise ConfigError(f"connect_timeout_s must be a positive number of seconds, not {self.connect_timeout_s!r}")
         if not 0 <= self.quiet_s < float("inf"):
             raise ConfigError(f"quiet_s must be a number of seconds from 0, not {self.quiet_s!r}")
+        if not (self.statistics_s == 0 or 0.1 <= self.statistics_s <= 86_400):
+            raise ConfigError(f"statistics_s must be 0, or seconds from 0.1 to 86400, not {self.statistics_s!r}")
         for stream, partition in self.partition_mappings.items():
-            if type(partition) is not int or partition < 0:
+            if type(partition) is not int or not 0 <= partition <= _HIGHEST_PARTITION:
                 raise ConfigError(
-                    f"partition mapping of stream {stream!r} must be a partition number from 0, not {partition!r}"
+                    f"partition mapping of stream {stream!r} must be a partition number from 0 "
+                    f"to {_HIGHEST_PARTITION}, not {partition!r}"
                 )
 
     def __repr__(self) -> str:
@@ -212,7 +221,7 @@ def _property(value: object) -> str:
 def _seconds(name: str, value: object) -> float:
     try:
         return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ConfigError(f"{name} must be a number of seconds, not {value!r}") from None
 
 
@@ -247,10 +256,18 @@ def _from_file(path: str | os.PathLike[str] | None, variables: Mapping[str, str]
         file = Path(named)
     try:
         with file.open("rb") as stream:
-            settings = tomllib.load(stream)
+            content = stream.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
+            raise ConfigError(
+                f"configuration file '{file}' has more than {_LARGEST_FILE:,} bytes; is it the right file?",
+                code="config",
+            )
+        settings = tomllib.loads(content.decode())
     except OSError as error:
         raise ConfigError(f"configuration file '{file}' cannot be read: {error.strerror}", code="config") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ConfigError:
+        raise
+    except (ValueError, RecursionError) as error:  # ValueError: no TOML, no UTF-8, an endless number, a NUL in the name
         raise ConfigError(f"configuration file '{file}' is not valid TOML: {error}", code="config") from error
     try:
         Config.from_mapping(settings)
@@ -288,7 +305,7 @@ def _mappings(variable: str, value: str) -> dict[str, int]:
     mappings: dict[str, int] = {}
     for part in value.split(","):
         stream, separator, partition = part.strip().rpartition("=")
-        if not separator or not stream or not partition.isdigit():
+        if not separator or not stream or not re.fullmatch("[0-9]{1,9}", partition):
             raise ConfigError(f"{variable} must look like 'Chassis=1,Engine=2', not {value!r}", code="config")
         mappings[stream] = int(partition)
     return mappings

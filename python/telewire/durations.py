@@ -52,6 +52,18 @@ def whole_ns(what: str, given: int) -> int:
     return given
 
 
+def moment_ns(what: str, given: int) -> int:
+    """A time in ns since the Unix epoch, any whole number that the protocol can say, NumPy's too.
+
+    Raises:
+        ConfigError: It is no integer, or outside of 0 to 2**64 - 1.
+    """
+    found = None if isinstance(given, bool) else getattr(given, "__index__", lambda: None)()
+    if found is None or not 0 <= found < 1 << 64:
+        raise ConfigError(f"{what} must be a time in whole ns since the Unix epoch, not {given!r}")
+    return int(found)
+
+
 def slide_ns(window_ns: int, slide: float) -> int:
     """A part of a window in whole ns, rounded down, at least 1.
 

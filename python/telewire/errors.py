@@ -6,6 +6,9 @@ Every message says what happened, to which thing, and what to do next; `code` is
 from __future__ import annotations
 
 import builtins
+from typing import Final
+
+from telewire.safe_text import printable
 
 __all__ = [
     "ClosedError",
@@ -19,6 +22,8 @@ __all__ = [
     "TimeoutError",
 ]
 
+_LONGEST: Final = 4000
+
 
 class TelewireError(Exception):
     """Base of everything that telewire raises on its own account.
@@ -28,7 +33,8 @@ class TelewireError(Exception):
     """
 
     def __init__(self, message: str, *, code: str = "telewire") -> None:
-        super().__init__(message)
+        # Messages carry names from outside, and end up on terminals and in logs.
+        super().__init__(printable(message, _LONGEST))
         self.code = code
 
     def __reduce__(self) -> tuple[object, ...]:

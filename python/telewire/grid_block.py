@@ -10,6 +10,7 @@ import numpy as np
 
 from telewire import tables
 from telewire.block import not_among
+from telewire.safe_text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,7 +193,7 @@ class GridBlock:
     def __repr__(self) -> str:
         if not len(self):
             return f"<GridBlock at {self.rate_hz:g} Hz: no intervals>"
-        shown = ", ".join(self.parameters[:4])
+        shown = ", ".join(map(printable, self.parameters[:4]))
         more = f" and {len(self.parameters) - 4} more" if len(self.parameters) > 4 else ""
         return (
             f"<GridBlock at {self.rate_hz:g} Hz: {len(self):,} intervals from {tables.clock(self.timestamps_ns[0])}, "

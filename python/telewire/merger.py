@@ -56,6 +56,7 @@ class Merger:
 
         Raises:
             ClosedError: The client was closed, and a data format has to be looked up.
+            ConfigError: An item is neither packet nor event; none of the items was taken.
         """
         return [found for piece in self._core.push(list(items)) if (found := self._item(piece)) is not None]
 

@@ -111,13 +111,16 @@ class Pieces(ABC, Generic[P, T]):
     def _from_batch(self) -> T | None:
         """The next item of the batch in hand; passes over what is only for us."""
         self.store()
-        while self._pieces:
-            piece = self._pieces.popleft()
+        while True:
+            try:
+                piece = self._pieces.popleft()
+            except IndexError:
+                # Also when another thread that shares this iterator was quicker.
+                return None
             self._taken += 1
             found = self._item(piece)
             if found is not None:
                 return cast("T", found)
-        return None
 
     def store(self) -> None:
         """With a group id: what was handed out so far was handled. The iteration does this by itself."""

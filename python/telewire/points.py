@@ -14,6 +14,7 @@ from telewire.block import not_among
 from telewire.errors import ConfigError
 from telewire.grid_block import GridBlock
 from telewire.resampling import Machine
+from telewire.safe_text import printable
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -79,7 +80,7 @@ class Points:
         return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
 
     def __repr__(self) -> str:
-        return f"<Points of {self.identifier}: {len(self.values):,} samples in {len(self):,} intervals>"
+        return f"<Points of {printable(self.identifier)}: {len(self.values):,} samples in {len(self):,} intervals>"
 
 
 class PointBlock:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -13,6 +15,7 @@ from telewire.blocks import Blocks
 from telewire.durations import Length, nanoseconds, slide_ns
 from telewire.errors import ConfigError, DecodeError
 from telewire.grid_block import Aggregate, GridBlock
+from telewire.health import ReaderHealth, reader_health
 from telewire.metadata import Definitions
 from telewire.pieces import Pieces
 from telewire.resampled import Choice, Process, Rates, Resampled, rates_of
@@ -78,12 +81,18 @@ class ReadCounts:
         bytes: Their bytes.
         undecodable: Records that are no packets.
         skipped: Records that were passed over because they belong to other sessions or streams.
+        foreign: Those of them without a key that could be a session's.
+        lost: Records that retention deleted before they could be read: the only way to lose any.
+        retried: Questions to the broker that had to be asked again before reading could begin or go on.
     """
 
     packets: int
     bytes: int
     undecodable: int
     skipped: int
+    foreign: int = 0
+    lost: int = 0
+    retried: int = 0
 
 
 class Reader:
@@ -113,7 +122,8 @@ class Reader:
         self._lookup = lookup
         self._definitions_of = definitions_of or (lambda _: Definitions())
         self._pieces: Pieces[Any, Any] | None = None
-        self._batch: Iterator[_core.Packet] = iter(())
+        # Filled and emptied by all threads that share this reader; each of its operations is one step for them.
+        self._batch: deque[_core.Packet] = deque()
         self._last: _core.Packet | None = None
 
     @property
@@ -125,6 +135,23 @@ class Reader:
     def counts(self) -> ReadCounts:
         """Totals so far."""
         return ReadCounts(*self._core.counts())
+
+    def health(self) -> ReaderHealth:
+        """What it is doing, how far it is behind, how full its buffer is, and what it has counted.
+
+        Never waits for a broker; may be asked from any thread, also after `close`.
+        """
+        return reader_health(self._core.health(), time.time_ns(), self.late)
+
+    @property
+    def number(self) -> int:
+        """Its number among the readers of its client, from 1; see `ReaderHealth.number`."""
+        return self._core.number
+
+    @property
+    def late(self) -> int:
+        """Samples that came after their window had been handed out; 0 for a reader without `windows`."""
+        return self._pieces.late_samples if isinstance(self._pieces, Windows) else 0
 
     @property
     def queued(self) -> int:
@@ -186,13 +213,13 @@ class Reader:
     def __next__(self) -> _core.Packet:
         if self._grouped:
             self._store()
-        packet = next(self._batch, None)
+        packet = self._taken()
         while packet is None:
             batch = self._core.next_batch(_BATCH, None, events=False)
             if batch is None:
                 raise StopIteration
-            self._batch = iter(batch)  # type: ignore[arg-type]
-            packet = next(self._batch, None)
+            self._batch.extend(batch)  # type: ignore[arg-type]
+            packet = self._taken()
         if self._raises and packet.error is not None:
             self._last = packet if self._grouped else None
             raise undecodable(packet)
@@ -207,17 +234,31 @@ class Reader:
         """
         if self._grouped:
             self._store()
-        packet = next(self._batch, None)
+        packet = self._taken()
         if packet is None:
             batch = self._core.next_batch(_BATCH, timeout_s, events=False)
-            self._batch = iter(batch or ())  # type: ignore[arg-type]
-            packet = next(self._batch, None)
+            self._batch.extend(batch or ())  # type: ignore[arg-type]
+            packet = self._taken()
         if packet is not None:
             if self._grouped:
                 self._last = packet
             if self._raises and packet.error is not None:
                 raise undecodable(packet)
         return packet
+
+    def _taken(self) -> _core.Packet | None:
+        """The next packet of the batch in hand; another thread may have been quicker."""
+        try:
+            return self._batch.popleft()
+        except IndexError:
+            return None
+
+    def _rest(self) -> list[_core.Packet]:
+        """The batch in hand, taken out of it."""
+        rest: list[_core.Packet] = []
+        while (packet := self._taken()) is not None:
+            rest.append(packet)
+        return rest
 
     @property
     def done(self) -> bool:
@@ -242,7 +283,7 @@ class Reader:
 
         Nothing is stored for a group; see `store`.
         """
-        rest = list(self._batch)
+        rest = self._rest()
         return rest or self._core.next_batch(size, timeout_s, events=False)  # type: ignore[return-value]
 
     def fetch_items(
@@ -253,7 +294,7 @@ class Reader:
         Returns:
             Up to `size` packets and events, an empty list after `timeout_s` seconds without any, None at the end.
         """
-        rest: list[_core.Packet | ReaderEvent] = list(self._batch)
+        rest: list[_core.Packet | ReaderEvent] = list(self._rest())
         if rest:
             return rest
         batch = self._core.next_batch(size, timeout_s, events=True)
@@ -267,7 +308,7 @@ class Reader:
 
     def events(self) -> Iterator[_core.Packet | ReaderEvent]:
         """Everything in its order: packets, and what happens to sessions and streams between them."""
-        yield from self._batch
+        yield from self._rest()
         while (items := self.fetch_items()) is not None:
             for item in items:
                 if isinstance(item, _core.Packet):
@@ -472,7 +513,6 @@ class Reader:
 
     def _refuse_rest(self, what: str) -> None:
         if rest := list(self._batch):
-            self._batch = iter(rest)
             raise ConfigError(
                 f"{len(rest)} packets of this reader are fetched and not taken yet; read {what} with another reader"
             )

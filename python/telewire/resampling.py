@@ -11,6 +11,7 @@ import numpy as np
 
 from telewire import _core, columns
 from telewire.columns import Status
+from telewire.durations import moment_ns
 from telewire.errors import ConfigError
 from telewire.grid_block import Aggregate, GridBlock
 
@@ -95,6 +96,8 @@ def samples_of(
     """
     times = _times(parameter, timestamps_ns)
     array = np.asarray(values)
+    if array.dtype.kind not in "biufOSU":
+        raise ConfigError(f"values of {parameter!r} must be numbers, booleans or texts, not {array.dtype}")
     statuses = None if status is None else np.ascontiguousarray(status, dtype=np.uint8)
     if array.shape != times.shape or (statuses is not None and statuses.shape != times.shape):
         shapes = f"{times.shape} times, {array.shape} values"
@@ -175,15 +178,18 @@ class Machine(ABC, Generic[C, B]):
 
     def begin_at(self, frontier_ns: int) -> None:
         """Begin in the middle of a session: no interval that began before this time in ns."""
-        self._core.begin_at(frontier_ns)
+        self._core.begin_at(moment_ns("frontier_ns", frontier_ns))
 
     def take(self, window: Window) -> None:
         """Take the samples of the session's next window; parameters that were not asked for, and text, are passed over.
 
         Raises:
-            ConfigError: The window is of another session, or lies before what was said to be complete.
+            ConfigError: It is no window, is of another session, or lies before what was said to be complete.
         """
-        session = (window.data_source, window.session_key)
+        try:
+            session = (window.data_source, window.session_key)
+        except AttributeError:
+            raise ConfigError(f"take is for windows of `Reader.windows` or of a `Merger`, not for {window!r}") from None
         if self._session is None:
             self._session = session
         elif self._session != session:
@@ -218,7 +224,7 @@ class Machine(ABC, Generic[C, B]):
             An iterator of the blocks that became complete, in order; one that is not taken comes first with the next
             call. With deliveries, a block is all intervals of one delivery.
         """
-        self._core.advance(frontier_ns)
+        self._core.advance(moment_ns("frontier_ns", frontier_ns))
         return self._blocks()
 
     def finish(self, *, partial: bool = True) -> Iterator[B]:

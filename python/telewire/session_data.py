@@ -15,6 +15,7 @@ from telewire.errors import ConfigError
 from telewire.grid_block import Aggregate, GridBlock
 from telewire.metadata import Definitions, labels_of
 from telewire.resampling import Gaps, aggregates_of, gaps_of, grid_of, samples_of
+from telewire.safe_text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,11 +78,11 @@ class ParameterData:
         return series
 
     def __repr__(self) -> str:
-        units = f" [{self.units}]" if self.units else ""
+        name, units = printable(self.identifier), f" [{printable(self.units)}]" if self.units else ""
         if not len(self):
-            return f"<ParameterData {self.identifier}{units}: no samples>"
+            return f"<ParameterData {name}{units}: no samples>"
         first, last = tables.clock(self.timestamps_ns[0]), tables.clock(self.timestamps_ns[-1])
-        return f"<ParameterData {self.identifier}{units}: {len(self):,} samples from {first} to {last}>"
+        return f"<ParameterData {name}{units}: {len(self):,} samples from {first} to {last}>"
 
     def _repr_html_(self) -> str:
         shown = min(len(self), _SHOWN_ROWS)
@@ -185,12 +186,12 @@ class SessionData:
             ConfigError: A rate, aggregate or gap that cannot be used, or a parameter that is text.
         """
         if parameters is None:
-            chosen = [name for name, data in self.items() if not _is_text(data)]
+            chosen = [name for name, data in self.items() if not is_text(data)]
         else:
             chosen = names(parameters)
-            texts = [name for name in chosen if _is_text(self[name])]
+            texts = [name for name in chosen if is_text(self[name])]
             if texts:
-                raise ConfigError(f"{texts[0]!r} is text, which has no numbers to resample")
+                raise ConfigError(f"{texts[0]!r} is text, which has no numbers to resample; leave it out")
         core = _core.resample(
             chosen,
             [samples_of(name, (data := self[name]).timestamps_ns, data.values, data.status) for name in chosen],
@@ -215,7 +216,7 @@ class SessionData:
     def to_pandas(self) -> pd.DataFrame:
         """The long table as a pandas data frame; needs ``telewire[pandas]``."""
         all_data = list(self.values())
-        has_text = any(_is_text(data) for data in all_data)
+        has_text = any(is_text(data) for data in all_data)
         return tables.pandas_long(
             list(self),
             _joined([data.timestamps_ns for data in all_data], np.int64),
@@ -230,8 +231,8 @@ class SessionData:
         columns = [
             (
                 np.ascontiguousarray(data.timestamps_ns),
-                None if _is_text(data) else np.ascontiguousarray(data.values, dtype=np.float64),
-                data.values.tolist() if _is_text(data) else None,
+                None if is_text(data) else np.ascontiguousarray(data.values, dtype=np.float64),
+                data.values.tolist() if is_text(data) else None,
                 None if data.status is None else np.ascontiguousarray(data.status),
             )
             for data in self.values()
@@ -253,12 +254,13 @@ class SessionData:
         )
 
 
-def _is_text(data: ParameterData) -> bool:
+def is_text(data: ParameterData) -> bool:
+    """Whether the values are text, of which no grid can be made."""
     return data.values.dtype.kind == "O"
 
 
 def _numbers(data: ParameterData) -> NDArray[np.float64]:
-    if _is_text(data):
+    if is_text(data):
         return np.full(len(data), np.nan)
     values = data.values.astype(np.float64, copy=False)
     mask = tables.is_null(data.status)
@@ -266,7 +268,7 @@ def _numbers(data: ParameterData) -> NDArray[np.float64]:
 
 
 def _texts(data: ParameterData) -> NDArray[np.object_]:
-    if not _is_text(data):
+    if not is_text(data):
         return np.full(len(data), None, dtype=object)
     mask = tables.is_null(data.status)
     return data.values if mask is None else tables.without(data.values, mask)
@@ -298,15 +300,22 @@ def collect(
     definitions: Definitions,
     session: SessionInfo,
     *,
+    named: Sequence[str],
     start_ns: int | None,
     end_ns: int | None,
 ) -> SessionData:
     """Everything that blocks bring between two times, by parameter.
 
     A block's samples are copied and its memory given back, so that the whole takes about twice the samples at most.
+    A parameter that was asked for by its name is there, also without samples.
+
+    Raises:
+        ConfigError: The session has neither samples nor a configuration of a parameter that was asked for by its name.
     """
     pieces: dict[str, list[tuple[_Chunk, int]]] = {}
+    seen: set[str] = set()
     for block in blocks:
+        seen.update(block.parameters)
         chunk = _chunk_of(block, start_ns, end_ns)
         if chunk is not None:
             for index, name in enumerate(block.parameters):
@@ -330,10 +339,23 @@ def collect(
         for chunk, index in parts:
             chunk.values[index] = _GONE
     del keep
+    for name in named:
+        if name not in found:
+            definition = definitions.get(name)
+            if definition is None and name not in seen:
+                known = sorted({*seen, *definitions.parameters})
+                raise ConfigError(f"parameter {not_among(name, known)} in session '{session.key}'")
+            found[name] = _without_samples(name, definition)
     return SessionData(session, found, definitions)
 
 
 _GONE: NDArray[Any] = np.empty(0)
+
+
+def _without_samples(name: str, definition: Parameter | None) -> ParameterData:
+    is_text = definition is not None and definition.data_type == "string"
+    values: NDArray[Any] = np.empty(0, dtype=object if is_text else np.float64)
+    return ParameterData(name, np.empty(0, dtype=np.int64), values, None, definition)
 
 
 def _chunk_of(block: Block, start_ns: int | None, end_ns: int | None) -> _Chunk | None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, Self
 
+from telewire.safe_text import printable
 from telewire.watch import Watch
 
 if TYPE_CHECKING:
@@ -56,8 +57,9 @@ class SessionInfo:
         associates: Keys of associated sessions.
         start_offsets: Offset where the session's records begin, by ``topic:partition``.
         end_offsets: Offset where they end, by ``topic:partition``; empty while live.
-        last_record_ns: Time of the newest record about the session, in ns since the Unix epoch; for a live session
-            whose writer was killed it tells how old the news is.
+        last_record_ns: Time of the newest record about the session, in ns since the Unix epoch, as the broker has it;
+            from `Client.sessions` with `activity` the newest record of its streams, too. For a live session whose
+            writer was killed it tells how old the news is.
     """
 
     key: str
@@ -97,7 +99,7 @@ class SessionInfo:
         state = "live" if self.live else "ended"
         created = self.created
         since = "" if created is None else f", created {created:%Y-%m-%d %H:%M:%S}Z"
-        return f"<SessionInfo {self.data_source!r} {self.identifier!r} {state}{since}, key {self.key}>"
+        return f"<SessionInfo {self.data_source!r} {self.identifier!r} {state}{since}, key {printable(self.key)}>"
 
     @classmethod
     def of(cls, info: _core.SessionInfo) -> Self:

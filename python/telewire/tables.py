@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from telewire.columns import Status
+from telewire.safe_text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,10 +109,14 @@ def pandas_long(
 
 def html(title: str, head: Sequence[str], rows: Sequence[Sequence[object]], left: int) -> str:
     """A small table for notebooks; `left` is how many rows are not shown."""
-    cells = "".join(f"<th>{escape(str(name))}</th>" for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+    cells = "".join(f"<th>{_text(name)}</th>" for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     more = f"<p>… {left:,} more</p>" if left > 0 else ""
-    return f"<p>{escape(title)}</p><table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>{more}"
+    return f"<p>{_text(title)}</p><table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+
+def _text(cell: object) -> str:
+    return escape(printable(str(cell)))
 
 
 def number(value: object) -> str:

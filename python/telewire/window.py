@@ -13,6 +13,7 @@ from telewire import columns, tables
 from telewire.block import not_among
 from telewire.errors import ConfigError
 from telewire.metadata import Definitions, labels_of
+from telewire.safe_text import printable
 from telewire.session_data import ParameterData
 
 if TYPE_CHECKING:
@@ -253,7 +254,7 @@ class Window:
     # For people
 
     def __repr__(self) -> str:
-        names = ", ".join(self.parameters[:4])
+        names = ", ".join(map(printable, self.parameters[:4]))
         more = f" and {len(self.parameters) - 4} more" if len(self.parameters) > 4 else ""
         beside = f" and {len(self.others)} others" if self.others else ""
         of = f" of {names}{more}" if names else ""

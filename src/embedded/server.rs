@@ -41,7 +41,7 @@ pub(super) struct Server {
 
 impl Server {
     /// Binds and serves. The socket accepts connections when this returns.
-    pub(super) fn start(core: &Arc<Core>, host: &str, port: u16) -> Result<Self> {
+    pub(super) fn start(core: &Arc<Core>, host: &str, port: u16, advertised: Option<(String, u16)>) -> Result<Self> {
         let failed = |e: &io::Error| Error::io(format!("address {host}:{port} of the embedded broker"), e);
         let listener = StdListener::bind((host, port)).map_err(|e| failed(&e))?;
         let address = listener.local_addr().map_err(|e| failed(&e))?;
@@ -55,6 +55,7 @@ impl Server {
             core: Arc::clone(core),
             host: host.to_owned(),
             port: address.port(),
+            advertised,
             large: Arc::new(frame::room_for_large_requests()),
         };
         let listener = {
@@ -98,6 +99,7 @@ struct Shared {
     core: Arc<Core>,
     host: String,
     port: u16,
+    advertised: Option<(String, u16)>,
     large: Arc<Semaphore>,
 }
 
@@ -153,12 +155,13 @@ async fn converse(stream: &mut TcpStream, peer: SocketAddr, shared: &Shared) -> 
     stream.set_nodelay(true)?;
     let local = stream.local_addr()?;
     let unspecified = shared.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_unspecified());
-    let peer = Peer {
+    let (host, port) = match &shared.advertised {
+        Some(told) => told.clone(),
         // Bound to every address, the broker is where this client has found it.
-        host: if unspecified { local.ip().to_string() } else { shared.host.clone() },
-        port: i32::from(shared.port),
-        client_address: peer.ip().to_string(),
+        None if unspecified => (local.ip().to_string(), shared.port),
+        None => (shared.host.clone(), shared.port),
     };
+    let peer = Peer { host, port: i32::from(port), client_address: peer.ip().to_string() };
     let mut reader = Reader::default();
     while let Some(request) = reader.next(stream, &shared.large).await? {
         let outcome = tokio::select! {

@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rdkafka::ClientConfig;
-use rdkafka::Offset;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
 use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientConfig, Offset};
 
 use super::TopicPartition;
 use super::config::{Settings, is_secret};
@@ -18,14 +18,17 @@ use super::consumer::Consumer;
 use super::context::{Context, Weight, What};
 use super::offsets::Question;
 use super::pem;
+use super::topic_settings::{SettingsQuestion, TopicSettings};
 use crate::error::{Error, Result};
+use crate::interrupt;
+use crate::time::now_ns;
 use crate::topic;
 
 /// The topics of a cluster and how many partitions each has.
 pub type Topics = Arc<BTreeMap<String, i32>>;
 
 /// How long one question may take before it is asked again.
-const ONE_TRY: Duration = Duration::from_millis(1500);
+pub(super) const ONE_TRY: Duration = Duration::from_millis(1500);
 
 /// How long a topic that was just created may be unknown to some broker.
 const SETTLING: Duration = Duration::from_secs(2);
@@ -42,6 +45,17 @@ pub struct Admin {
     timeout: Mutex<Duration>,
     /// The last listing and when it was made.
     topics: Mutex<Option<(Instant, Topics)>>,
+    /// The brokers, as the last answer names them.
+    seen: Mutex<Seen>,
+}
+
+/// The brokers that an answer named.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// When, in nanoseconds since the Unix epoch; 0 for never.
+    pub at_ns: u64,
+    /// The number and the `host:port` of each.
+    pub brokers: Vec<(i32, String)>,
 }
 
 impl std::fmt::Debug for Admin {
@@ -66,6 +80,7 @@ impl Admin {
             brokers,
             timeout: Mutex::new(timeout),
             topics: Mutex::new(None),
+            seen: Mutex::default(),
         })
     }
 
@@ -111,9 +126,7 @@ impl Admin {
         if let Some(problem) = problem.as_ref().filter(|problem| problem.weight >= Weight::Refused) {
             return Err(Error::Authentication { brokers: self.brokers.clone(), reason: problem.reason.clone() });
         }
-        if crate::interrupt::requested() {
-            return Err(Error::Interrupted("waiting for the broker".into()));
-        }
+        wanted_still()?;
         let timeout = self.timeout();
         if begin.elapsed() < timeout {
             std::thread::sleep(Duration::from_millis(50));
@@ -133,6 +146,7 @@ impl Admin {
     fn fetch_topics(&self, wait: Duration) -> std::result::Result<Topics, KafkaError> {
         self.listen(Duration::ZERO);
         let metadata = self.client.client().fetch_metadata(None, wait)?;
+        self.see(&metadata);
         // A broker answered: what went wrong before explains nothing that comes later.
         self.client.client().context().forget();
         let topics: BTreeMap<String, i32> = metadata
@@ -144,6 +158,49 @@ impl Admin {
         let topics = Arc::new(topics);
         *self.topics.lock() = Some((Instant::now(), topics.clone()));
         Ok(topics)
+    }
+
+    fn see(&self, metadata: &Metadata) {
+        let mut brokers: Vec<(i32, String)> =
+            metadata.brokers().iter().map(|broker| (broker.id(), address(broker.host(), broker.port()))).collect();
+        brokers.sort_unstable();
+        *self.seen.lock() = Seen { at_ns: now_ns(), brokers };
+    }
+
+    /// The brokers, as the last answer named them. Nothing is asked for it.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        self.seen.lock().clone()
+    }
+
+    /// Asks which brokers there are, with a topic's name because the answer is short then; one try.
+    #[must_use]
+    pub fn look(&self, topic: &str, wait: Duration) -> bool {
+        self.listen(Duration::ZERO);
+        let answer = self.client.client().fetch_metadata(Some(topic), wait);
+        if let Ok(metadata) = &answer {
+            self.see(metadata);
+        }
+        answer.is_ok()
+    }
+
+    /// The ends of those partitions whose brokers answer at once; one try.
+    #[must_use]
+    pub fn ends(
+        &self,
+        places: impl IntoIterator<Item = TopicPartition>,
+        wait: Duration,
+    ) -> HashMap<TopicPartition, i64> {
+        let places: BTreeSet<TopicPartition> = places.into_iter().collect();
+        if places.is_empty() {
+            return HashMap::new();
+        }
+        let question = Question::ask(self.client.client(), &places, Offset::End, wait);
+        question.inspect_err(|error| log::debug!("asking for offsets: {error}")).map(Question::wait).unwrap_or_default()
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        self.client.client().context()
     }
 
     /// The cluster's topics, not older than `age`.
@@ -245,6 +302,7 @@ impl Admin {
         let highs = self.ask(&places, Offset::End);
         let (lows, highs) = (wait(lows), wait(highs));
         let marks = |place: TopicPartition| {
+            wanted_still()?;
             let marks = match (lows.get(&place), highs.get(&place)) {
                 (Some(low), Some(high)) => ((*low).min(*high), *high),
                 // One by one it is tried again, and said what is wrong.
@@ -275,6 +333,7 @@ impl Admin {
         let places: BTreeSet<TopicPartition> = places.into_iter().collect();
         let found = wait(self.ask(&places, Offset::Offset(timestamp_ms)));
         let offset = |place: TopicPartition| {
+            wanted_still()?;
             let offset = match found.get(&place) {
                 Some(offset) => (*offset >= 0).then_some(*offset),
                 None => self.client.offset_at(&place, timestamp_ms, self.timeout())?,
@@ -297,6 +356,19 @@ impl Admin {
             true => Err(client.context().denied(operation, right, What::Topic(topic))),
             false => Ok(()),
         }
+    }
+
+    /// The settings of these topics, as far as the broker tells: not of topics that do not exist or that we may not ask
+    /// about.
+    pub fn topic_settings<'t>(&self, topics: impl IntoIterator<Item = &'t str>) -> BTreeMap<String, TopicSettings> {
+        let question = SettingsQuestion::ask(self.client.client(), topics, ONE_TRY);
+        let begin = Instant::now();
+        while begin.elapsed() < ONE_TRY && !crate::interrupt::requested() {
+            if let Some(found) = question.answer(Duration::from_millis(50)) {
+                return found.into_iter().collect();
+            }
+        }
+        BTreeMap::new()
     }
 
     fn creator(&self) -> Result<&AdminClient<Context>> {
@@ -365,6 +437,16 @@ impl Admin {
         }
         Ok(())
     }
+}
+
+/// `host:port`, with the brackets that an IPv6 address needs.
+fn address(host: &str, port: i32) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// An error once whoever asks has called the question off.
+pub(super) fn wanted_still() -> Result<()> {
+    if interrupt::requested() { Err(Error::Interrupted("waiting for the broker".into())) } else { Ok(()) }
 }
 
 fn wait(question: Option<Question<'_>>) -> HashMap<TopicPartition, i64> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -131,6 +132,8 @@ pub struct Settings {
     pub consumer: BTreeMap<String, String>,
     /// Undelivered packets are kept and retried for ever instead of failing after `message.timeout.ms`.
     pub wait_for_outage: bool,
+    /// How often producers and consumers tell their statistics; zero for never.
+    pub statistics: Duration,
 }
 
 impl fmt::Debug for Settings {
@@ -195,6 +198,13 @@ fn check_brokers(brokers: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What the property `debug` asks for is told as debug lines, which librdkafka keeps back unless its level says otherwise.
+fn let_debug_through(config: &mut ClientConfig) {
+    if config.get("debug").is_some_and(|topics| !topics.trim().is_empty()) {
+        config.set_log_level(RDKafkaLogLevel::Debug);
+    }
 }
 
 /// Consumer properties that belong to the reader, not to a file of overrides.
@@ -293,6 +303,7 @@ impl Settings {
     pub fn producer(&self) -> Result<(ClientConfig, Vec<String>)> {
         let mut config = self.base()?;
         config.remove("allow.auto.create.topics");
+        config.set("statistics.interval.ms", self.statistics.as_millis().to_string());
         let max = MESSAGE_MAX_BYTES.to_string();
         for (key, value) in [
             ("compression.type", "zstd"),
@@ -343,6 +354,7 @@ impl Settings {
                 config.set("max.in.flight.requests.per.connection", "5");
             }
         }
+        let_debug_through(&mut config);
         Ok((Self::secured(config)?, warnings))
     }
 
@@ -366,6 +378,7 @@ impl Settings {
         for (key, value) in [
             ("session.timeout.ms", "45000"),
             ("fetch.wait.max.ms", "100"),
+            ("statistics.interval.ms", self.statistics.as_millis().to_string().as_str()),
             // librdkafka waits a second after a full queue; a live reader would stall.
             ("fetch.queue.backoff.ms", "20"),
             // And ten times this where a right is missing: reading goes on a second after it was given.
@@ -388,6 +401,7 @@ impl Settings {
             .set("auto.commit.interval.ms", "1000")
             // Positions are set by us and clamped to what exists; if retention overtakes a reader, nothing newer is skipped.
             .set("auto.offset.reset", "earliest");
+        let_debug_through(&mut config);
         Self::secured(config)
     }
 
@@ -399,6 +413,9 @@ impl Settings {
         let mut config = self.base()?;
         // Watermarks are the real end of the log, whatever transactions are open.
         config.set("isolation.level", "read_uncommitted");
+        // Heard only when something is asked: statistics would pile up in between.
+        config.remove("statistics.interval.ms");
+        let_debug_through(&mut config);
         Self::secured(config)
     }
 
@@ -441,6 +458,22 @@ mod tests {
         assert_eq!(ahead(&set), "77");
         set.consumer.insert("queued.max.messages.kbytes".into(), "99".into());
         assert_eq!(ahead(&set), "99");
+    }
+
+    #[test]
+    fn statistics_are_for_clients_that_are_always_heard_and_debug_lines_for_whoever_asks() {
+        let mut set = settings();
+        set.statistics = Duration::from_secs(5);
+        let interval = |config: &ClientConfig| config.get("statistics.interval.ms").map(str::to_owned);
+        assert_eq!(interval(&set.producer().unwrap().0).as_deref(), Some("5000"));
+        assert_eq!(interval(&set.consumer(None).unwrap()).as_deref(), Some("5000"));
+        set.common.insert("statistics.interval.ms".into(), "100".into());
+        assert_eq!(interval(&set.consumer(None).unwrap()).as_deref(), Some("100"));
+        assert_eq!(interval(&set.admin().unwrap()), None, "nobody polls it, and they would pile up");
+        assert!(matches!(set.admin().unwrap().log_level, RDKafkaLogLevel::Info));
+        set.consumer.insert("debug".into(), "fetch".into());
+        assert!(matches!(set.consumer(None).unwrap().log_level, RDKafkaLogLevel::Debug));
+        assert!(matches!(set.admin().unwrap().log_level, RDKafkaLogLevel::Info));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rdkafka::bindings as rdk;
@@ -19,7 +19,7 @@ use rdkafka::types::{RDKafkaRespErr, RDKafkaType};
 use rdkafka::{ClientConfig, ClientContext as _, Offset, TopicPartitionList};
 
 use super::TopicPartition;
-use super::admin::{code_error, creation_error, kafka_error};
+use super::admin::{ONE_TRY, code_error, creation_error, kafka_error, wanted_still};
 use super::certificate;
 use super::config::Settings;
 use super::context::{Context, What};
@@ -92,6 +92,9 @@ const LEADERS: Duration = Duration::from_millis(500);
 pub struct Consumer {
     // Declared first, dropped first: librdkafka wants its queues back before the client goes.
     queue: Queue,
+    /// What is no record: errors and statistics. Without a group they have a queue of their own, so that they can be
+    /// heard while nobody takes records, instead of piling up between them.
+    words: Option<Queue>,
     client: Client<Context>,
     /// The group's id. Its rebalances come as events, which only a poll for single events hands out.
     group: Option<String>,
@@ -180,18 +183,25 @@ impl Consumer {
             .map_err(|error| failed(&error))?;
         // SAFETY: the handle is valid while `client` lives; the queue reference is counted by librdkafka and released in
         // Queue::drop, before `client` is dropped.
-        let queue = unsafe {
-            if config.get("group.id").is_some() {
-                rdk::rd_kafka_poll_set_consumer(client.native_ptr());
-                rdk::rd_kafka_queue_get_consumer(client.native_ptr())
-            } else {
-                rdk::rd_kafka_queue_get_main(client.native_ptr())
+        let (queue, words) = unsafe {
+            match (group, config.get("group.id")) {
+                (Some(_), _) => {
+                    rdk::rd_kafka_poll_set_consumer(client.native_ptr());
+                    (rdk::rd_kafka_queue_get_consumer(client.native_ptr()), None)
+                }
+                (None, Some(_)) => {
+                    let words = rdk::rd_kafka_queue_get_main(client.native_ptr());
+                    (rdk::rd_kafka_queue_get_consumer(client.native_ptr()), Some(words))
+                }
+                // Without any group id there are no records, and librdkafka has no queue for them.
+                (None, None) => (rdk::rd_kafka_queue_get_main(client.native_ptr()), None),
             }
         };
-        if queue.is_null() {
+        if queue.is_null() || words.is_some_and(|words| words.is_null()) {
             return Err(Error::Config("consumer: librdkafka offers no queue for it".into()));
         }
-        Ok(Self { queue: Queue(queue), client, group: group.map(str::to_owned), known: Mutex::default() })
+        let (queue, words) = (Queue(queue), words.map(Queue));
+        Ok(Self { queue, words, client, group: group.map(str::to_owned), known: Mutex::default() })
     }
 
     /// The client of librdkafka, for questions.
@@ -207,11 +217,13 @@ impl Consumer {
         timeout: Duration,
     ) -> Result<Option<i64>> {
         let operation = format!("looking up a time in {place}");
-        let list = offsets(&[Start { place: place.clone(), offset: timestamp_ms }])?;
-        // SAFETY: both handles are valid; librdkafka writes the offsets into the list.
-        done(&operation, unsafe {
-            rdk::rd_kafka_offsets_for_times(self.client.native_ptr(), list.ptr(), millis(timeout))
+        let (list, code) = in_short_tries(timeout, |wait| {
+            let list = offsets(&[Start { place: place.clone(), offset: timestamp_ms }])?;
+            // SAFETY: both handles are valid; librdkafka writes the offsets into the list.
+            let code = unsafe { rdk::rd_kafka_offsets_for_times(self.client.native_ptr(), list.ptr(), wait) };
+            Ok((list, code))
         })?;
+        done(&operation, code)?;
         let Some(found) = list.find_partition(&place.topic, place.partition) else { return Ok(None) };
         found.error().map_err(|error| self.refusal(operation, "Describe", &place.topic, &error))?;
         Ok(if let Offset::Offset(offset) = found.offset() { Some(offset) } else { None })
@@ -327,14 +339,21 @@ impl Consumer {
     /// Where a partition ended when its broker last answered a fetch; `None` before it has. Nothing is asked for it.
     #[must_use]
     pub fn end_of(&self, place: &TopicPartition) -> Option<i64> {
-        let topic = CString::new(&*place.topic).ok()?;
+        self.marks_of(place).1
+    }
+
+    /// Where a partition began and ended when its broker last answered a fetch.
+    #[must_use]
+    pub fn marks_of(&self, place: &TopicPartition) -> (Option<i64>, Option<i64>) {
+        let Ok(topic) = CString::new(&*place.topic) else { return (None, None) };
         let (mut low, mut high) = (-1, -1);
         // SAFETY: the handle and the name are valid; librdkafka writes both offsets from what it remembers.
         let code = unsafe {
             let client = self.client.native_ptr();
             rdk::rd_kafka_get_watermark_offsets(client, topic.as_ptr(), place.partition, &mut low, &mut high)
         };
-        (code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
+        let known = |offset| (code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR && offset >= 0).then_some(offset);
+        (known(low), known(high))
     }
 
     /// Joins the group for these topics.
@@ -359,11 +378,13 @@ impl Consumer {
         places: &[TopicPartition],
         timeout: Duration,
     ) -> Result<Vec<(TopicPartition, Option<i64>)>> {
-        let list = partitions(places);
-        let wait = millis(timeout);
-        // SAFETY: both handles are valid; librdkafka writes the offsets into the list.
-        let code = unsafe { rdk::rd_kafka_committed(self.client.native_ptr(), list.ptr(), wait) };
         let operation = "reading the group's offsets";
+        let (list, code) = in_short_tries(timeout, |wait| {
+            let list = partitions(places);
+            // SAFETY: both handles are valid; librdkafka writes the offsets into the list.
+            let code = unsafe { rdk::rd_kafka_committed(self.client.native_ptr(), list.ptr(), wait) };
+            Ok((list, code))
+        })?;
         self.done_by_group(operation, code)?;
         list.elements()
             .iter()
@@ -422,25 +443,30 @@ impl Consumer {
         unsafe { text(rdk::rd_kafka_rebalance_protocol(self.client.native_ptr())) == "COOPERATIVE" }
     }
 
-    /// Remembers that everything below an offset was handled; committed once a second and when the consumer closes.
+    /// Remembers that everything below an offset was handled; committed once a second and when the consumer closes. False
+    /// for a partition that is not ours: nothing is remembered, whoever has it now keeps its own books.
     ///
     /// # Errors
-    /// [`Error::Kafka`] for a partition that is not ours any more.
-    pub fn store(&self, place: &TopicPartition, next_offset: i64) -> Result<()> {
+    /// [`Error::Kafka`] for a place that cannot be.
+    pub fn store(&self, place: &TopicPartition, next_offset: i64) -> Result<bool> {
         let start = Start { place: place.clone(), offset: next_offset };
         let list = offsets(std::slice::from_ref(&start))?;
         // SAFETY: both handles are valid; librdkafka writes the outcome of each partition into the list.
-        let code = unsafe { rdk::rd_kafka_offsets_store(self.client.native_ptr(), list.ptr()) };
-        done(&format!("storing the offset of {place}"), code)
+        match unsafe { rdk::rd_kafka_offsets_store(self.client.native_ptr(), list.ptr()) } {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__STATE => Ok(false),
+            code => done(&format!("storing the offset of {place}"), code).map(|()| true),
+        }
     }
 
     /// Goes back behind an offset that was stored or committed before: what follows is to be handled again after a
     /// restart. Storing alone would not do, because librdkafka commits only what lies further on.
     ///
     /// # Errors
-    /// [`Error::Kafka`] for a partition that is not ours any more.
+    /// [`Error::Kafka`] for a place that cannot be.
     pub fn take_back(&self, start: &Start) -> Result<()> {
-        self.store(&start.place, start.offset)?;
+        if !self.store(&start.place, start.offset)? {
+            return Ok(());
+        }
         let list = offsets(std::slice::from_ref(start))?;
         // SAFETY: both handles are valid; librdkafka copies the list and, by the last argument, does not wait.
         let code = unsafe { rdk::rd_kafka_commit(self.client.native_ptr(), list.ptr(), 1) };
@@ -476,6 +502,7 @@ impl Consumer {
 
     /// Waits up to `timeout` for the first event, then takes what is there, at most `most` events. Returns how many.
     pub fn poll(&self, timeout: Duration, most: usize, sink: &mut dyn FnMut(Event<'_>)) -> usize {
+        self.hear(sink);
         let mut count = 0;
         let mut wait = millis(timeout);
         while count < most {
@@ -491,6 +518,20 @@ impl Consumer {
             }
         }
         count
+    }
+
+    /// Takes in errors and statistics, without a record. [`Consumer::poll`] does that too; whoever does not poll for long
+    /// calls this meanwhile. Of a member of a group, which has to poll anyhow, there is nothing to hear.
+    pub fn hear(&self, sink: &mut dyn FnMut(Event<'_>)) {
+        let Some(words) = &self.words else { return };
+        loop {
+            // SAFETY: the queue is valid while self lives.
+            let event = unsafe { rdk::rd_kafka_queue_poll(words.0, 0) };
+            if event.is_null() {
+                return;
+            }
+            self.handle(&EventPtr(event), sink);
+        }
     }
 
     /// Ends a [`Consumer::poll`] that waits on another thread, or the next one.
@@ -653,6 +694,11 @@ impl Consumer {
         }
     }
 
+    /// What its client is heard of.
+    pub(crate) fn context(&self) -> &Context {
+        self.client.context()
+    }
+
     /// The last problem with the connection, in words.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
@@ -706,6 +752,22 @@ unsafe extern "C" fn on_statistics(
 
 pub(super) fn millis(timeout: Duration) -> c_int {
     c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX)
+}
+
+/// Asks in short tries, so that it can be called off, until there is an answer or the time is over.
+fn in_short_tries(
+    timeout: Duration,
+    ask: impl Fn(c_int) -> Result<(TopicPartitionList, RDKafkaRespErr)>,
+) -> Result<(TopicPartitionList, RDKafkaRespErr)> {
+    let begin = Instant::now();
+    loop {
+        let left = timeout.saturating_sub(begin.elapsed()).max(Duration::from_millis(100));
+        let (list, code) = ask(millis(left.min(ONE_TRY)))?;
+        if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR__TIMED_OUT || begin.elapsed() >= timeout {
+            return Ok((list, code));
+        }
+        wanted_still()?;
+    }
 }
 
 fn done(operation: &str, code: RDKafkaRespErr) -> Result<()> {

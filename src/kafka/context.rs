@@ -1,8 +1,9 @@
-//! What librdkafka says on the side: its log lines and errors, remembered for the message a user sees, and passed on
-//! to `log` without flooding it.
+//! What librdkafka says on the side: its log lines and errors, remembered for the message a user sees and for the health
+//! of its client, and passed on to `log` without flooding it; and its statistics, of which the last are kept.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -10,9 +11,11 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientConfig, ClientContext};
+use serde::Deserialize;
 
 use super::certificate;
 use crate::error::{Error, Printable};
+use crate::time::now_ns;
 
 /// The same line is passed on once in this time.
 const QUIET: Duration = Duration::from_secs(30);
@@ -67,18 +70,71 @@ impl Proof {
     }
 }
 
+/// Something that went wrong, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What, in words.
+    pub reason: String,
+    /// When, in nanoseconds since the Unix epoch.
+    pub at_ns: u64,
+}
+
+/// librdkafka's statistics of one client, as it told them last.
+#[derive(Debug, Clone)]
+pub struct Statistics {
+    /// When, in nanoseconds since the Unix epoch.
+    pub at_ns: u64,
+    /// The JSON that librdkafka documents as STATISTICS.md.
+    pub json: Arc<str>,
+    /// Requests that were sent again, to all brokers.
+    pub retried: u64,
+}
+
+/// The part of the statistics that is looked into here.
+#[derive(Deserialize)]
+struct Figures {
+    #[serde(default)]
+    brokers: HashMap<String, BrokerFigures>,
+}
+
+#[derive(Deserialize)]
+struct BrokerFigures {
+    #[serde(default)]
+    txretries: u64,
+}
+
 /// Listens to one client of librdkafka.
 #[derive(Default)]
 pub(crate) struct Context {
     proof: Proof,
     problem: Mutex<Option<Problem>>,
     lines: Mutex<HashMap<u64, Instant>>,
+    /// The last problem, also when it is over.
+    last: Mutex<Option<Trouble>>,
+    /// The last failure of the connection to each broker, by `host:port`.
+    failures: Mutex<HashMap<String, Trouble>>,
+    statistics: Mutex<Option<Statistics>>,
 }
 
 impl Context {
     /// For a client with this configuration.
     pub(crate) fn of(config: &ClientConfig) -> Self {
         Self { proof: Proof::of(config), ..Self::default() }
+    }
+
+    /// The last problem, also when it is over.
+    pub(crate) fn last(&self) -> Option<Trouble> {
+        self.last.lock().clone()
+    }
+
+    /// The last failure of the connection to each broker, by `host:port`.
+    pub(crate) fn failures(&self) -> HashMap<String, Trouble> {
+        self.failures.lock().clone()
+    }
+
+    /// What librdkafka told last; nothing while `statistics.interval.ms` is 0.
+    pub(crate) fn statistics(&self) -> Option<Statistics> {
+        self.statistics.lock().clone()
     }
 
     pub(crate) fn problem(&self) -> Option<Problem> {
@@ -101,6 +157,11 @@ impl Context {
 
     fn remember(&self, text: &str) {
         let new = self.explain(text);
+        let trouble = Trouble { reason: new.reason.clone(), at_ns: now_ns() };
+        if let Some(broker) = broker_of(text) {
+            self.failures.lock().insert(broker.to_string(), trouble.clone());
+        }
+        *self.last.lock() = Some(trouble);
         let mut problem = self.problem.lock();
         // A refusal explains more than the disconnect that follows it.
         if problem.as_ref().is_none_or(|old| new.weight >= old.weight) {
@@ -124,6 +185,16 @@ impl Context {
         let last = lines.insert(hasher.finish(), now);
         last.is_none_or(|at| now.duration_since(at) >= QUIET)
     }
+}
+
+/// The `host:port` that a line is about: they begin with it and the broker's number, behind the name of the thread.
+fn broker_of(text: &str) -> Option<&str> {
+    let text = text.split_once("]: ").map_or(text, |(_, rest)| rest);
+    let (name, _) = text.split_once(": ")?;
+    let (address, _) = name.rsplit_once('/')?;
+    let address = address.split_once("://").map_or(address, |(_, address)| address);
+    let (host, port) = address.rsplit_once(':')?;
+    (!host.is_empty() && !host.contains(char::is_whitespace) && port.parse::<u16>().is_ok()).then_some(address)
 }
 
 /// What a right is about.
@@ -282,7 +353,11 @@ impl ClientContext for Context {
     }
 
     fn stats_raw(&self, statistics: &[u8]) {
-        log::trace!(target: "telewire::kafka::statistics", "{}", String::from_utf8_lossy(statistics));
+        let json = String::from_utf8_lossy(statistics);
+        log::trace!(target: "telewire::kafka::statistics", "{json}");
+        let figures = serde_json::from_str::<Figures>(&json);
+        let retried = figures.map_or(0, |figures| figures.brokers.values().map(|broker| broker.txretries).sum());
+        *self.statistics.lock() = Some(Statistics { at_ns: now_ns(), json: json.into(), retried });
     }
 }
 
@@ -355,6 +430,32 @@ mod tests {
         assert!(context.problem().is_none());
         context.error(KafkaError::Global(RDKafkaErrorCode::Authentication), "no such user");
         assert!(context.problem().is_some());
+    }
+
+    #[test]
+    fn a_failure_is_remembered_for_the_broker_it_is_about() {
+        let context = Context::default();
+        for (line, broker) in [
+            ("[thrd:127.0.0.1:9092/1]: 127.0.0.1:9092/1: Disconnected (after 3000ms in state UP)", "127.0.0.1:9092"),
+            ("sasl_ssl://kafka-2.example:9093/bootstrap: SASL authentication error: no", "kafka-2.example:9093"),
+            ("[::1]:9092/7: Connect to ipv6#[::1]:9092 failed: Connection refused", "[::1]:9092"),
+        ] {
+            context.remember(line);
+            assert!(context.failures().contains_key(broker), "{line}");
+        }
+        context.remember("GroupCoordinator: telewire: no coordinator");
+        assert_eq!(context.failures().len(), 3);
+        assert!(context.last().unwrap().reason.contains("no coordinator"));
+    }
+
+    #[test]
+    fn the_last_statistics_are_kept_with_what_was_sent_again() {
+        let context = Context::default();
+        assert!(context.statistics().is_none());
+        context.stats_raw(br#"{"brokers": {"a:1/1": {"txretries": 2}, "b:1/2": {"txretries": 3}}, "topics": {}}"#);
+        let found = context.statistics().unwrap();
+        assert_eq!(found.retried, 5);
+        assert!(found.json.starts_with('{') && found.at_ns > 0);
     }
 
     #[test]

@@ -15,9 +15,9 @@ use rdkafka::{ClientConfig, ClientContext};
 
 use super::admin::{creation_error, kafka_error};
 use super::config::Settings;
-use super::context::{Context, What};
-use crate::error::{Error, Result};
-use crate::time::after;
+use super::context::{Context, Trouble, What};
+use crate::error::{Error, Printable, Result};
+use crate::time::{after, now_ns};
 
 /// The number of a write; outcomes name it.
 pub type Ticket = u64;
@@ -82,10 +82,105 @@ pub struct WriteCounts {
 /// Failed packets keep their payload up to this many bytes; beyond it only the reason is kept.
 const KEPT_PAYLOAD: usize = 256 << 20;
 
-/// The packets written between two flushes: a flush waits for those before it, however much is written meanwhile.
-#[derive(Default)]
+/// How much was written of one stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The data source; empty for what belongs to none.
+    pub data_source: String,
+    /// The stream; empty for the main stream.
+    pub stream: String,
+    /// Packets accepted.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// How the producer is doing. Nothing is asked for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxHealth {
+    /// What was written since the start.
+    pub counts: WriteCounts,
+    /// Packets without an outcome.
+    pub queued: u64,
+    /// Bytes of their records.
+    pub queued_bytes: u64,
+    /// As many records the queue takes.
+    pub most: u64,
+    /// As many bytes the queue takes.
+    pub most_bytes: u64,
+    /// Requests that were sent again; `None` without statistics.
+    pub retried: Option<u64>,
+    /// About when the oldest packet without an outcome was written, in nanoseconds since the Unix epoch: up to
+    /// a quarter of a second too early.
+    pub oldest_ns: Option<u64>,
+    /// What last went wrong with a connection or a packet.
+    pub last_error: Option<Trouble>,
+}
+
+/// Packets that were written within so long of each other share an epoch.
+const EPOCH: Duration = Duration::from_millis(250);
+
+/// The packets of a short time: a flush waits for those of all epochs before it, however much is written meanwhile.
 struct Epoch {
     pending: AtomicU64,
+    began: Instant,
+    began_ns: u64,
+}
+
+impl Default for Epoch {
+    fn default() -> Self {
+        Self { pending: AtomicU64::new(0), began: Instant::now(), began_ns: now_ns() }
+    }
+}
+
+/// The epochs that no flush has asked for yet.
+#[derive(Default)]
+struct Epochs {
+    current: Arc<Epoch>,
+    before: VecDeque<Arc<Epoch>>,
+    /// Packets since the clock was last looked at.
+    since_look: u32,
+}
+
+impl Epochs {
+    /// How many packets may come between two looks at the clock.
+    const LOOK: u32 = 16;
+
+    /// The epoch of a packet that is written now.
+    fn enter(&mut self) -> Arc<Epoch> {
+        self.since_look += 1;
+        let idle = self.current.pending.load(Ordering::Acquire) == 0;
+        if idle || self.since_look >= Self::LOOK {
+            self.since_look = 0;
+            if self.current.began.elapsed() >= EPOCH {
+                let old = std::mem::take(&mut self.current);
+                if !idle {
+                    self.before.push_back(old);
+                }
+                // What is settled is of no interest to anybody; in order, as it mostly is.
+                while self.before.front().is_some_and(|epoch| epoch.pending.load(Ordering::Acquire) == 0) {
+                    self.before.pop_front();
+                }
+            }
+        }
+        self.current.pending.fetch_add(1, Ordering::AcqRel);
+        self.current.clone()
+    }
+
+    /// All of them, for a flush.
+    fn take(&mut self) -> impl Iterator<Item = Arc<Epoch>> {
+        let current = std::mem::take(&mut self.current);
+        std::mem::take(&mut self.before).into_iter().chain(std::iter::once(current))
+    }
+}
+
+/// What was written for one data source and stream.
+#[derive(Default)]
+struct Book {
+    data_source: String,
+    stream: String,
+    packets: AtomicU64,
+    bytes: AtomicU64,
 }
 
 #[derive(Default)]
@@ -94,10 +189,15 @@ struct Ledger {
     bytes: AtomicU64,
     delivered: AtomicU64,
     failed: AtomicU64,
+    /// Bytes of records without an outcome, keys included.
+    under_way: AtomicU64,
     tracking: AtomicBool,
     /// Data sources and streams by [`Origin`].
-    origins: RwLock<Vec<(String, String)>>,
-    epoch: Mutex<Arc<Epoch>>,
+    origins: RwLock<Vec<Book>>,
+    /// What belongs to no data source.
+    unowned: Book,
+    epochs: Mutex<Epochs>,
+    last_failure: Mutex<Option<Trouble>>,
     state: Mutex<State>,
     settled: Condvar,
 }
@@ -114,7 +214,25 @@ struct State {
 
 impl Ledger {
     fn names(&self, origin: Origin) -> (String, String) {
-        usize::try_from(origin.0).ok().and_then(|index| self.origins.read().get(index).cloned()).unwrap_or_default()
+        let names = |book: &Book| (book.data_source.clone(), book.stream.clone());
+        usize::try_from(origin.0).ok().and_then(|index| self.origins.read().get(index).map(names)).unwrap_or_default()
+    }
+
+    /// Books a packet that was queued.
+    fn book(&self, origin: Origin, bytes: usize) {
+        let origins = self.origins.read();
+        let book = usize::try_from(origin.0).ok().and_then(|index| origins.get(index)).unwrap_or(&self.unowned);
+        book.packets.fetch_add(1, Ordering::Relaxed);
+        book.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// When the oldest packet without an outcome was written, about.
+    fn oldest_ns(&self) -> Option<u64> {
+        let pending = |epoch: &&Arc<Epoch>| epoch.pending.load(Ordering::Acquire) > 0;
+        let flushed = self.state.lock().open.iter().filter(pending).map(|epoch| epoch.began_ns).min();
+        let epochs = self.epochs.lock();
+        let written = epochs.before.iter().chain([&epochs.current]).find(pending).map(|epoch| epoch.began_ns);
+        flushed.into_iter().chain(written).min()
     }
 
     fn pending(&self) -> u64 {
@@ -127,9 +245,7 @@ impl Ledger {
     fn enter(&self, bytes: usize) -> Arc<Epoch> {
         self.written.fetch_add(1, Ordering::AcqRel);
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        let epoch = self.epoch.lock();
-        epoch.pending.fetch_add(1, Ordering::AcqRel);
-        epoch.clone()
+        self.epochs.lock().enter()
     }
 
     /// Takes back a packet that was never queued.
@@ -150,9 +266,10 @@ impl Ledger {
     /// Waits until everything written before now is settled, or the deadline.
     fn wait(&self, timeout: Duration) {
         let deadline = after(timeout);
-        let before = std::mem::take(&mut *self.epoch.lock());
+        // Not under both locks at once: whoever settles a packet takes the other one.
+        let before: Vec<Arc<Epoch>> = self.epochs.lock().take().collect();
         let mut state = self.state.lock();
-        state.open.push(before);
+        state.open.extend(before);
         loop {
             state.open.retain(|epoch| epoch.pending.load(Ordering::Acquire) > 0);
             if state.open.is_empty() || self.settled.wait_until(&mut state, deadline).timed_out() {
@@ -169,7 +286,12 @@ impl Ledger {
                 state.outcomes.push_back(outcome.clone());
             }
             if !persisted {
+                let reason = outcome.error.clone().unwrap_or_else(|| "no reason given".into());
+                let reason = format!("a packet for topic '{}' was not delivered: {reason}", Printable(&outcome.topic));
+                *self.last_failure.lock() = Some(Trouble { reason, at_ns: now_ns() });
                 log::error!(
+                    topic = outcome.topic.as_str(), data_source = outcome.data_source.as_str(),
+                    stream = outcome.stream.as_str(), session = outcome.session_key.as_str();
                     "packet for topic '{}' was not delivered: {}",
                     outcome.topic,
                     outcome.error.as_deref().unwrap_or("no reason given")
@@ -226,7 +348,7 @@ impl Delivery {
 }
 
 struct Deliveries {
-    context: Context,
+    context: Arc<Context>,
     ledger: Arc<Ledger>,
 }
 
@@ -246,6 +368,11 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = Box<Delivery>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, delivery: Box<Delivery>) {
+        let message = match result {
+            Ok(message) | Err((_, message)) => message,
+        };
+        let size = message.payload_len() + message.key_len();
+        self.ledger.under_way.fetch_sub(size as u64, Ordering::Relaxed);
         let outcome = match result {
             Ok(message) if delivery.twin.is_some() || self.ledger.tracking.load(Ordering::Relaxed) => {
                 self.told(&delivery, Fate::Persisted, message)
@@ -308,6 +435,10 @@ fn reason(error: &KafkaError) -> String {
         Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight) => {
             "the client was closed before it could be delivered".into()
         }
+        Some(code @ RDKafkaErrorCode::InvalidTimestamp) => format!(
+            "{code}; this machine's clock is too far from the broker's: synchronise them \
+             (message.timestamp.before.max.ms, message.timestamp.after.max.ms)"
+        ),
         Some(code) => code.to_string(),
         None => error.to_string(),
     }
@@ -338,10 +469,15 @@ pub struct Target<'a> {
 pub struct Outbox {
     /// Replaced when a missing right has ended it; see [`Outbox::renew`].
     producer: RwLock<Running>,
+    /// Of all producers that follow each other.
+    context: Arc<Context>,
     config: ClientConfig,
     ledger: Arc<Ledger>,
     next: AtomicU64,
     limit: usize,
+    /// Limits of librdkafka's queue, in records and bytes.
+    most: u64,
+    most_bytes: u64,
     closed: AtomicBool,
 }
 
@@ -352,8 +488,8 @@ struct Running {
 }
 
 impl Running {
-    fn start(config: &ClientConfig, ledger: &Arc<Ledger>) -> Result<Self> {
-        let deliveries = Deliveries { context: Context::of(config), ledger: ledger.clone() };
+    fn start(config: &ClientConfig, context: &Arc<Context>, ledger: &Arc<Ledger>) -> Result<Self> {
+        let deliveries = Deliveries { context: context.clone(), ledger: ledger.clone() };
         let producer = ThreadedProducer::from_config_and_context(config, deliveries)
             .map_err(|error| creation_error("producer", config, &error))?;
         Ok(Self { producer, since: Instant::now() })
@@ -379,13 +515,19 @@ impl Outbox {
         for warning in warnings {
             log::warn!("{warning}");
         }
-        let ledger = Arc::new(Ledger::default());
+        let limit_of = |key: &str| config.get(key).and_then(|value| value.trim().parse().ok()).unwrap_or(0);
+        let most = limit_of("queue.buffering.max.messages");
+        let most_bytes = limit_of("queue.buffering.max.kbytes") << 10;
+        let (context, ledger) = (Arc::new(Context::of(&config)), Arc::new(Ledger::default()));
         Ok(Self {
-            producer: RwLock::new(Running::start(&config, &ledger)?),
+            producer: RwLock::new(Running::start(&config, &context, &ledger)?),
+            context,
             config,
             ledger,
             next: AtomicU64::new(1),
             limit: settings.message_max_bytes(),
+            most,
+            most_bytes,
             closed: AtomicBool::new(false),
         })
     }
@@ -401,7 +543,7 @@ impl Outbox {
     pub fn origin(&self, data_source: &str, stream: &str) -> Origin {
         let mut origins = self.ledger.origins.write();
         let Ok(number) = u32::try_from(origins.len()) else { return Origin::NONE };
-        origins.push((data_source.to_string(), stream.to_string()));
+        origins.push(Book { data_source: data_source.into(), stream: stream.into(), ..Book::default() });
         Origin(number)
     }
 
@@ -492,6 +634,8 @@ impl Outbox {
                 },
             );
         }
+        let origin = targets.first().map_or(Origin::NONE, |target| target.origin);
+        self.ledger.book(origin, payload.len());
         Ok(ticket)
     }
 
@@ -506,44 +650,47 @@ impl Outbox {
         let mut record = BaseRecord::with_opaque_to(target.topic, delivery).key(key).payload(payload);
         record.partition = target.partition;
         let begin = Instant::now();
-        loop {
+        // Before it is queued: its outcome may come first.
+        let size = (key.len() + payload.len()) as u64;
+        self.ledger.under_way.fetch_add(size, Ordering::Relaxed);
+        let outcome = loop {
             let sent = self.producer.read().producer.send(record);
             match sent {
                 Ok(()) => return Ok(()),
                 Err((error, back)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) => {
                     if let Err(error) = self.renew(target.topic) {
-                        return Err((error, back.delivery_opaque));
+                        break (error, back.delivery_opaque);
                     }
                     record = back;
                 }
                 Err((error, back)) => {
                     if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-                        return Err((
-                            kafka_error(format!("writing to topic '{}'", target.topic), &error),
-                            back.delivery_opaque,
-                        ));
+                        let error = kafka_error(format!("writing to topic '{}'", target.topic), &error);
+                        break (error, back.delivery_opaque);
                     }
                     if self.closed.load(Ordering::Acquire) {
-                        return Err((Error::Closed("the client of this writer".into()), back.delivery_opaque));
+                        break (Error::Closed("the client of this writer".into()), back.delivery_opaque);
                     }
                     if begin.elapsed() >= patience {
                         let hint = "the broker takes packets more slowly than they are written, or is not reachable";
-                        return Err((Error::QueueFull { waited: patience, hint: hint.into() }, back.delivery_opaque));
+                        break (Error::QueueFull { waited: patience, hint: hint.into() }, back.delivery_opaque);
                     }
                     if crate::interrupt::requested() {
-                        return Err((Error::Interrupted("writing to a full queue".into()), back.delivery_opaque));
+                        break (Error::Interrupted("writing to a full queue".into()), back.delivery_opaque);
                     }
                     record = back;
                     // The delivery thread makes room; there is no condition to wait on inside librdkafka.
                     std::thread::sleep(Duration::from_millis(1));
                 }
             }
-        }
+        };
+        self.ledger.under_way.fetch_sub(size, Ordering::Relaxed);
+        Err(outcome)
     }
 
     /// The error for a right to write that lacks.
     fn denied(&self, operation: impl Into<String>, what: What<'_>) -> Error {
-        self.producer.read().producer.client().context().context.denied(operation, "Write", what)
+        self.context.denied(operation, "Write", what)
     }
 
     /// Replaces a producer that librdkafka has given up because of a missing right: a user that may write to no topic at
@@ -557,9 +704,9 @@ impl Outbox {
             return Err(Error::Kafka { operation, reason, code: format!("{code:?}"), retriable: false });
         }
         if running.since.elapsed() < RENEWAL {
-            return Err(running.producer.client().context().context.denied(operation, "Write", What::AnyTopic));
+            return Err(self.denied(operation, What::AnyTopic));
         }
-        *running = Running::start(&self.config, &self.ledger)?;
+        *running = Running::start(&self.config, &self.context, &self.ledger)?;
         Ok(())
     }
 
@@ -631,6 +778,41 @@ impl Outbox {
             delivered: self.ledger.delivered.load(Ordering::Acquire),
             failed: self.ledger.failed.load(Ordering::Acquire),
         }
+    }
+
+    /// How it is doing.
+    #[must_use]
+    pub fn health(&self) -> OutboxHealth {
+        let context = &self.context;
+        let newest = |trouble: &Trouble| trouble.at_ns;
+        let last_failure = self.ledger.last_failure.lock().clone();
+        OutboxHealth {
+            counts: self.counts(),
+            queued: self.ledger.pending(),
+            queued_bytes: self.ledger.under_way.load(Ordering::Relaxed),
+            most: self.most,
+            most_bytes: self.most_bytes,
+            retried: context.statistics().map(|statistics| statistics.retried),
+            oldest_ns: self.ledger.oldest_ns(),
+            last_error: context.last().into_iter().chain(last_failure).max_by_key(newest),
+        }
+    }
+
+    /// What was written of each stream that something was written of; of what belongs to no data source, under no name.
+    #[must_use]
+    pub fn written(&self) -> Vec<Written> {
+        let written = |book: &Book| Written {
+            data_source: book.data_source.clone(),
+            stream: book.stream.clone(),
+            packets: book.packets.load(Ordering::Relaxed),
+            bytes: book.bytes.load(Ordering::Relaxed),
+        };
+        let origins = self.ledger.origins.read();
+        origins.iter().chain([&self.ledger.unowned]).map(written).filter(|written| written.packets > 0).collect()
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
     }
 
     /// Refuses further packets and gives the queued ones until the deadline.

@@ -30,9 +30,11 @@ impl Broker {
         port: u16,
         memory_budget: u64,
         retention_s: Option<f64>,
+        advertised: Option<(String, u16)>,
     ) -> PyResult<Self> {
         let retention = retention_s.map(|value| boundary::seconds(py, "retention_s", value)).transpose()?;
-        let options = BrokerOptions { host, port, data, memory_budget, retention, ..BrokerOptions::default() };
+        let options =
+            BrokerOptions { host, port, advertised, data, memory_budget, retention, ..BrokerOptions::default() };
         let broker = boundary::wait(py, "starting the embedded broker", move || embedded::Broker::start(options))?;
         let address = broker.address();
         Ok(Self { broker: Held::new(Arc::new(broker)), address, stopped: AtomicBool::new(false) })

@@ -1,6 +1,6 @@
 //! The client: everything that is asked of the brokers goes through [`boundary::wait`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 
 use super::boundary;
 use super::errors;
+use super::health::Health;
 use super::info::{FormatParts, SessionInfo, format_parts};
 use super::packet::Formats;
 use super::packet_writer::{OutcomeParts, PacketWriter, flushed_parts};
@@ -36,7 +37,7 @@ pub(super) struct Client {
 /// Connects; the arguments are those of `telewire.Config`, which has checked their words.
 #[pyfunction]
 #[pyo3(signature = (*, brokers, layout, domain, named_stream_form, strategy, partition_mappings, security, common,
-    producer, consumer, timeout_s, connect_timeout_s, quiet_s, on_outage))]
+    producer, consumer, timeout_s, connect_timeout_s, quiet_s, on_outage, statistics_s))]
 #[expect(clippy::too_many_arguments, reason = "one argument for each setting")]
 pub(super) fn connect(
     py: Python<'_>,
@@ -54,6 +55,7 @@ pub(super) fn connect(
     connect_timeout_s: Option<f64>,
     quiet_s: f64,
     on_outage: &str,
+    statistics_s: f64,
 ) -> PyResult<Client> {
     let options = ClientOptions {
         layout: one_of(
@@ -91,6 +93,7 @@ pub(super) fn connect(
             .map(|seconds| boundary::seconds(py, "connect_timeout_s", seconds))
             .transpose()?,
         quiet: boundary::seconds(py, "quiet_s", quiet_s)?,
+        statistics: boundary::seconds(py, "statistics_s", statistics_s)?,
         on_outage: one_of(py, "on_outage", on_outage, &[("fail", OnOutage::Fail), ("wait", OnOutage::Wait)])?,
         ..ClientOptions::new(brokers)
     };
@@ -340,6 +343,14 @@ impl Client {
         Ok(Reader::new(reader, self.formats.clone(), grouped, skip_undecodable))
     }
 
+    fn last_records(&self, py: Python<'_>, keys: Vec<String>) -> PyResult<HashMap<String, u64>> {
+        self.with(py, "last_records", move |client| client.last_records(&keys))
+    }
+
+    fn retention_warnings(&self, py: Python<'_>, data_source: String) -> PyResult<Vec<String>> {
+        self.with(py, "retention_warnings", move |client| client.retention_warnings(&data_source))
+    }
+
     #[pyo3(signature = (*, parameters, length_ns, slide_ns, others, grouped))]
     fn merger(
         &self,
@@ -352,6 +363,33 @@ impl Client {
     ) -> PyResult<Merger> {
         let options = windows::options(parameters, length_ns, slide_ns, &others, false, grouped);
         Merger::new(py, self.formats.clone(), &options)
+    }
+
+    /// How it is doing; also after it was closed.
+    fn health(&self, py: Python<'_>) -> PyResult<Health> {
+        let client = self.formats.client.get(py)?;
+        boundary::quick(py, "health", || client.health()).map(Health::from)
+    }
+
+    /// (name, time in ns, JSON) of each native client.
+    fn statistics(&self, py: Python<'_>) -> PyResult<Vec<(String, u64, String)>> {
+        let client = self.formats.client.get(py)?;
+        let found = boundary::quick(py, "statistics", || Ok(client.statistics()))?;
+        Ok(found.into_iter().map(|(name, found)| (name, found.at_ns, found.json.to_string())).collect())
+    }
+
+    /// (data source, stream, packets, bytes) of what was written.
+    fn written(&self, py: Python<'_>) -> PyResult<Vec<(String, String, u64, u64)>> {
+        let client = self.formats.client.get(py)?;
+        let found = boundary::quick(py, "written", || Ok(client.written()))?;
+        Ok(found.into_iter().map(|found| (found.data_source, found.stream, found.packets, found.bytes)).collect())
+    }
+
+    /// (data source, sessions, data formats) of what is known.
+    fn known(&self, py: Python<'_>) -> PyResult<Vec<(String, usize, usize)>> {
+        let client = self.formats.client.get(py)?;
+        let found = boundary::quick(py, "known", || Ok(client.known()))?;
+        Ok(found.into_iter().map(|(name, (sessions, formats))| (name, sessions, formats)).collect())
     }
 
     fn close<'py>(&self, py: Python<'py>, timeout_s: f64) -> PyResult<(u64, Vec<OutcomeParts<'py>>, usize)> {

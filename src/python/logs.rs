@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use log::kv::{Key, Value, VisitSource};
 use log::{Level, LevelFilter, Metadata, Record};
 use parking_lot::{Condvar, Mutex};
 use pyo3::prelude::*;
@@ -15,13 +16,25 @@ const LINES: usize = 4096;
 /// A forked child may inherit the lock in a locked state; a line is not worth a hang.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// Level (error 1 … trace 5), target, message, seconds since the epoch, thread.
-type Line = (usize, String, String, f64, String);
+/// Level (error 1 … trace 5), target, message, seconds since the epoch, thread, names and values.
+type Line = (usize, String, String, f64, String, Vec<(String, String)>);
+
+/// The names and values of a line, such as the session it is about.
+struct Fields(Vec<(String, String)>);
+
+impl<'kvs> VisitSource<'kvs> for Fields {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), log::kv::Error> {
+        self.0.push((key.to_string(), value.to_string()));
+        Ok(())
+    }
+}
 
 struct Ring {
     lines: Mutex<VecDeque<Line>>,
     filled: Condvar,
     lost: AtomicU64,
+    /// Of all time.
+    all_lost: AtomicU64,
     done: AtomicBool,
 }
 
@@ -29,8 +42,16 @@ static RING: Ring = Ring {
     lines: Mutex::new(VecDeque::new()),
     filled: Condvar::new(),
     lost: AtomicU64::new(0),
+    all_lost: AtomicU64::new(0),
     done: AtomicBool::new(false),
 };
+
+impl Ring {
+    fn lose(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        self.all_lost.fetch_add(1, Ordering::Relaxed);
+    }
+}
 
 impl log::Log for Ring {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -43,14 +64,18 @@ impl log::Log for Ring {
         }
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
         let thread = std::thread::current().name().unwrap_or("native").to_string();
-        let line = (record.level() as usize, record.target().to_string(), record.args().to_string(), seconds, thread);
+        let mut fields = Fields(Vec::new());
+        // It never fails: ours does not.
+        let _ = record.key_values().visit(&mut fields);
+        let (level, target) = (record.level() as usize, record.target().to_string());
+        let line = (level, target, record.args().to_string(), seconds, thread, fields.0);
         let Some(mut lines) = self.lines.try_lock_for(PATIENCE) else {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.lose();
             return;
         };
         if lines.len() >= LINES {
             lines.pop_front();
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.lose();
         }
         lines.push_back(line);
         drop(lines);
@@ -88,6 +113,12 @@ pub(super) fn set_log_level(level: usize) {
     });
 }
 
+/// How many lines were lost since the program began, because more came than Python took.
+#[pyfunction]
+pub(super) fn lost_logs() -> u64 {
+    RING.all_lost.load(Ordering::Relaxed)
+}
+
 /// The lines that wait, after at most `timeout_s` seconds; `None` when there will be no more.
 #[pyfunction]
 pub(super) fn take_logs(py: Python<'_>, timeout_s: f64) -> PyResult<Option<Vec<Line>>> {
@@ -106,7 +137,8 @@ pub(super) fn take_logs(py: Python<'_>, timeout_s: f64) -> PyResult<Option<Vec<L
         if lost > 0 {
             let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
             let message = format!("{lost} log lines were lost: more came than Python took");
-            taken.push((Level::Warn as usize, "telewire".into(), message, seconds, "telewire-log".into()));
+            let fields = vec![("lost".into(), lost.to_string())];
+            taken.push((Level::Warn as usize, "telewire".into(), message, seconds, "telewire-log".into(), fields));
         }
         Some(taken)
     }))

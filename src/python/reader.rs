@@ -11,6 +11,7 @@ use pyo3::types::PyList;
 
 use super::blocks::Blocks;
 use super::boundary::{self, Held};
+use super::health;
 use super::info::SessionInfo;
 use super::packet::{Formats, Packet};
 use super::windows::{self, Windows};
@@ -88,6 +89,8 @@ impl Reader {
         if self.warned.lock().insert(record.topic.clone()) {
             let fault = Head::peek(&record.payload).err().map(|fault| fault.to_string()).unwrap_or_default();
             log::warn!(
+                topic:% = record.topic, partition = record.partition, offset = record.offset, stream:% = record.stream,
+                session:% = record.session.key;
                 "record at {} partition {} offset {} is no packet and is skipped: {fault}; further ones of this topic \
                  are only counted, see Reader.counts",
                 record.topic,
@@ -236,10 +239,24 @@ impl Reader {
         boundary::wait(py, "commit", move || reader.commit())
     }
 
-    /// (packets, bytes, undecodable, skipped).
-    fn counts(&self, py: Python<'_>) -> PyResult<(u64, u64, u64, u64)> {
+    /// (packets, bytes, undecodable, skipped, foreign, lost, retried).
+    fn counts(&self, py: Python<'_>) -> PyResult<(u64, u64, u64, u64, u64, u64, u64)> {
         let counts = self.reader.get(py)?.counts();
-        Ok((counts.packets, counts.bytes, counts.undecodable, counts.skipped))
+        let stream::ReadCounts { packets, bytes, undecodable, skipped, foreign, lost, retried } = counts;
+        Ok((packets, bytes, undecodable, skipped, foreign, lost, retried))
+    }
+
+    /// Its number among the readers of its client.
+    #[getter]
+    fn number(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.reader.get(py)?.number())
+    }
+
+    /// How it is doing; also after it was closed.
+    fn health(&self, py: Python<'_>) -> PyResult<health::Reader> {
+        let reader = self.reader.get(py)?;
+        let client = self.formats.client.get(py)?;
+        boundary::quick(py, "health", || client.reader_health(reader)).map(health::Reader::from)
     }
 
     /// Items that wait in memory.

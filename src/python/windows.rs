@@ -356,7 +356,11 @@ fn input(item: &Bound<'_, PyAny>) -> PyResult<Input<Py<PyAny>>> {
     if let Ok(packet) = item.cast::<Packet>() {
         return Ok(Input::Packet(packet.get().record()));
     }
-    let kind = item.getattr("kind")?;
+    let Ok(kind) = item.getattr("kind") else {
+        let shown = item.repr()?;
+        let reason = format!("push takes packets and events as Reader.fetch_items gives them, not {shown}");
+        return Err(errors::invalid(item.py(), reason));
+    };
     let event = item.clone().unbind();
     if kind.extract::<&str>()? != "session_completed" {
         return Ok(Input::Event(event));

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use super::SessionInfo;
 use super::offsets::{Offsets, TopicNames};
+use super::table::{Ignored, MOST_DETAILS};
+use crate::error::Printable;
 use crate::proto::open_data::{EndOfSessionPacket, NewSessionPacket, SessionInfoPacket};
 use crate::time::{duration_from_proto, from_proto};
 
@@ -152,7 +154,7 @@ impl Entry {
     }
 
     /// Merges a `SessionInfo`. Returns whether any value is another one now.
-    pub(super) fn update(&mut self, packet: SessionInfoPacket, at: Position) -> bool {
+    pub(super) fn update(&mut self, packet: SessionInfoPacket, at: Position, ignored: &mut Ignored) -> bool {
         let before = Arc::clone(&self.info);
         let stamps = self.stamps.get_or_insert_default();
         let info = Arc::make_mut(&mut self.info);
@@ -169,6 +171,12 @@ impl Entry {
             info.associates = packet.associate_session_keys;
         }
         for (name, value) in packet.details {
+            if info.details.len() >= MOST_DETAILS && !info.details.contains_key(&name) {
+                ignored.details_dropped += 1;
+                ignored.last_reason =
+                    Some(format!("session '{}' has {MOST_DETAILS} details already", Printable(&info.key)));
+                continue;
+            }
             let mut stamp = stamps.details.get(&name).copied();
             if advance(&mut stamp, at) {
                 stamps.details.insert(name.clone(), at);

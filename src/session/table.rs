@@ -1,6 +1,6 @@
 //! The fold: records of the session-info topic in, sessions and changes out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::merge::{Entry, Position};
@@ -14,6 +14,8 @@ use crate::proto::open_data::{EndOfSessionPacket, NewSessionPacket, SessionInfoP
 /// then it comes soon, or retention has erased it, then they are forgotten, oldest first.
 const MOST_ORPHANS: usize = 10_000;
 const MOST_ORPHAN_BYTES: usize = 16 << 20;
+/// How many details one session may have. Updates add to them without end, and each update costs a copy of all.
+pub(super) const MOST_DETAILS: usize = 10_000;
 
 /// Records that were passed over, and why the last one was.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct Ignored {
     pub other_types: u64,
     /// Sessions forgotten because their `NewSession` never came.
     pub orphans_dropped: u64,
+    /// Details beyond the 10,000 that one session may have.
+    pub details_dropped: u64,
     /// Why the last one was passed over.
     pub last_reason: Option<String>,
 }
@@ -59,6 +63,14 @@ struct Orphan {
 enum Change {
     Update(SessionInfoPacket),
     End(EndOfSessionPacket),
+}
+
+impl Ignored {
+    /// Everything that was passed over, other types of packets aside: those belong to somebody else.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.undecodable + self.without_key + self.orphans_dropped + self.details_dropped
+    }
 }
 
 impl SessionTable {
@@ -151,7 +163,7 @@ impl SessionTable {
         entry.seen(at);
         let before = Arc::clone(entry.info());
         let changed = match change {
-            Change::Update(packet) => entry.update(packet, at),
+            Change::Update(packet) => entry.update(packet, at, &mut self.ignored),
             Change::End(packet) => entry.finish(packet, at, &mut self.topic_names),
         };
         if !changed {
@@ -177,7 +189,7 @@ impl SessionTable {
         if let Some(orphan) = self.orphans.get_mut(key) {
             orphan.entry.seen(at);
             match change {
-                Change::Update(packet) => orphan.entry.update(packet, at),
+                Change::Update(packet) => orphan.entry.update(packet, at, &mut self.ignored),
                 Change::End(packet) => orphan.entry.finish(packet, at, &mut self.topic_names),
             };
             orphan.bytes += bytes;
@@ -198,7 +210,9 @@ impl SessionTable {
         if main.associates == before {
             return;
         }
-        for gone in before.iter().filter(|key| !main.associates.contains(key)) {
+        // By sets: a hostile list has as many entries as fit into a packet.
+        let named: HashSet<&str> = main.associates.iter().map(String::as_str).collect();
+        for gone in before.iter().filter(|key| !named.contains(key.as_str())) {
             if let Some(mains) = self.awaited.get_mut(gone) {
                 mains.retain(|key| *key != main.key);
                 if mains.is_empty() {
@@ -206,9 +220,10 @@ impl SessionTable {
                 }
             }
         }
-        for (i, key) in main.associates.iter().enumerate() {
+        let mut seen: HashSet<&str> = before.iter().map(String::as_str).collect();
+        for key in &main.associates {
             // A list may name a session twice, or itself.
-            if before.contains(key) || main.associates[..i].contains(key) || *key == main.key {
+            if !seen.insert(key) || *key == main.key {
                 continue;
             }
             match self.get(key) {
@@ -556,6 +571,34 @@ mod tests {
         }
         let (table, _) = topic.replay();
         assert!(table.orphan_bytes <= MOST_ORPHAN_BYTES && table.orphans.len() == 15);
+    }
+
+    #[test]
+    fn the_details_of_a_session_are_bounded_and_those_it_has_still_change() {
+        let mut topic = Topic::default();
+        let details = |from: usize, to: usize, value: &str| SessionInfoPacket {
+            details: (from..to).map(|i| (format!("{i:06}"), value.to_owned())).collect(),
+            ..Default::default()
+        };
+        topic.new_session("k", &[]).info("k", details(0, MOST_DETAILS, "a"));
+        assert_eq!(topic.replay().0.ignored().details_dropped, 0);
+        topic.info("k", details(MOST_DETAILS - 1, MOST_DETAILS + 2, "b"));
+        let (table, _) = topic.replay();
+        let session = table.get("k").unwrap();
+        assert_eq!((session.details.len(), table.ignored().details_dropped), (MOST_DETAILS, 2));
+        assert_eq!(session.details[&format!("{:06}", MOST_DETAILS - 1)], "b");
+        assert!(table.ignored().last_reason.as_deref().unwrap().contains("10000 details"));
+    }
+
+    #[test]
+    fn a_packet_full_of_associates_takes_no_time_worth_mentioning() {
+        let mut topic = Topic::default();
+        let keys: Vec<String> = (0..150_000).map(|i| format!("{i:x}")).collect();
+        let many = SessionInfoPacket { associate_session_keys: keys, ..Default::default() };
+        let begun = std::time::Instant::now();
+        topic.new_session("k", &[]).info("k", many).info("k", associates(&["0"]));
+        assert_eq!(topic.replay().0.get("k").unwrap().associates, ["0"]);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?}", begun.elapsed());
     }
 
     #[test]

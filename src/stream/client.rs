@@ -1,15 +1,17 @@
 //! The client: one cluster, one layout, everything that is written and read through it.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use super::directory::{Directory, data_sources_of};
+use super::health::{BrokerHealth, Health, NamedStatistics, ReaderHealth};
 use super::layout_search::LayoutSearch;
 use super::options::{ClientOptions, LayoutChoice, OnOutage, ReadOptions};
+use super::pulse::Pulse;
 use super::reader::{Reader, ReaderCore};
 use super::session_writer::SessionWriter;
 use super::watch::Watch;
@@ -17,7 +19,7 @@ use super::writer::{Flushed, PacketWriter, Sender};
 use crate::embedded;
 use crate::error::{Error, Result};
 use crate::format::{FormatInfo, FormatKind, check_identifiers, definition_packet};
-use crate::kafka::{Admin, Outbox, Settings, TopicPartition};
+use crate::kafka::{Admin, Outbox, Settings, TopicPartition, Trouble, Written};
 use crate::session::{self, NewSession, Offsets, SessionChange, SessionInfo};
 use crate::time::{after, now_ns};
 use crate::topic::{self, Layout, LayoutKind, NamedStreamForm, Strategy};
@@ -36,7 +38,12 @@ pub(crate) struct Inner {
     /// Whether the form of named streams was chosen.
     form_chosen: bool,
     sender: Mutex<Option<Arc<Sender>>>,
-    readers: Mutex<Vec<Weak<ReaderCore>>>,
+    readers: Arc<Mutex<Vec<Weak<ReaderCore>>>>,
+    pulse: Arc<Pulse>,
+    /// Readers so far.
+    numbers: AtomicU64,
+    /// Data sources whose retention was looked at.
+    looked_over: Mutex<HashSet<String>>,
     /// One registration of a format at a time, so that a process never defines a list twice.
     formats: Mutex<()>,
     /// One change of a session's information at a time: each writes the whole of it, on top of what it read before.
@@ -78,6 +85,7 @@ impl Client {
             producer: options.producer.clone(),
             consumer: options.consumer.clone(),
             wait_for_outage: options.on_outage == OnOutage::Wait,
+            statistics: options.statistics,
         };
         // Both are checked here, so that a wrong property fails the connect and not a later write.
         settings.producer()?;
@@ -89,6 +97,8 @@ impl Client {
         let layout = LayoutSearch::new(layout, options.layout);
         layout.look(topics.keys().map(String::as_str));
         let directory = Directory::start(&settings, admin.clone(), layout.clone())?;
+        let readers = Arc::new(Mutex::default());
+        let pulse = Pulse::new(admin.clone(), layout.clone(), Arc::clone(&readers));
         let client = Self {
             inner: Arc::new(Inner {
                 settings,
@@ -97,7 +107,10 @@ impl Client {
                 layout,
                 form_chosen: options.named_stream_form.is_some(),
                 sender: Mutex::new(None),
-                readers: Mutex::default(),
+                readers,
+                pulse,
+                numbers: AtomicU64::new(0),
+                looked_over: Mutex::default(),
                 formats: Mutex::default(),
                 updates: Mutex::default(),
                 timeout: options.timeout,
@@ -265,6 +278,7 @@ impl Client {
         let offsets = self.offsets(&new.data_source)?;
         let packet = session::new_session_packet(&key, new, &offsets, &layout);
         sender.record_session("creating a session", &key, &packet)?;
+        self.warn_of_retention(&new.data_source);
         self.inner.layout.settle();
         self.session(&key)
     }
@@ -358,7 +372,25 @@ impl Client {
         let offsets = self.offsets(&info.data_source)?;
         let packet = session::end_of_session_packet(key, &info.data_source, &offsets, now_ns(), &self.layout());
         sender.record_session("ending a session", key, &packet)?;
+        self.warn_of_retention(&info.data_source);
         self.session(key)
+    }
+
+    /// Says once for each data source what is wrong with the retention of its topics, as soon as they are there.
+    fn warn_of_retention(&self, data_source: &str) {
+        if self.inner.looked_over.lock().contains(data_source) {
+            return;
+        }
+        let topics = self.inner.admin.topics(Duration::from_secs(1)).unwrap_or_default();
+        let main = self.layout().place(data_source, "");
+        if !main.is_ok_and(|main| topics.contains_key(&main.topic)) {
+            return;
+        }
+        if self.inner.looked_over.lock().insert(data_source.to_string()) {
+            for warning in self.retention_warnings(data_source).unwrap_or_default() {
+                log::warn!("{warning}");
+            }
+        }
     }
 
     /// The id of a list of parameters, in this order: an existing one, or a new one that is defined by this call.
@@ -520,7 +552,8 @@ impl Client {
     pub fn read(&self, options: ReadOptions) -> Result<Reader> {
         self.open()?;
         self.look_for_layout()?;
-        let reader = Reader::start(self.clone(), options)?;
+        let number = self.inner.numbers.fetch_add(1, Ordering::Relaxed) + 1;
+        let reader = Reader::start(self.clone(), options, number)?;
         {
             let mut readers = self.inner.readers.lock();
             readers.retain(|known| known.strong_count() > 0);
@@ -529,6 +562,101 @@ impl Client {
         // A `close` meanwhile may have missed it; dropping the reader closes it.
         self.open()?;
         Ok(reader)
+    }
+
+    /// How the client is doing. Returns at once, whatever the brokers do: what is not known without asking them is asked
+    /// by a thread of its own, once a second and for two minutes after this call.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when that thread cannot be started.
+    pub fn health(&self) -> Result<Health> {
+        let inner = &self.inner;
+        let closed = self.is_closed();
+        if !closed {
+            inner.pulse.want()?;
+        }
+        let sender = inner.sender.lock().clone();
+        let readers: Vec<Arc<ReaderCore>> = inner.readers.lock().iter().filter_map(Weak::upgrade).collect();
+        let now = now_ns();
+        let mut failures: BTreeMap<String, Trouble> = BTreeMap::new();
+        let outbox = sender.as_ref().map(|sender| sender.outbox.context().failures());
+        let consumers = readers.iter().flat_map(|reader| reader.failures());
+        let own = inner.admin.context().failures().into_iter().chain(inner.directory.failures());
+        for (address, trouble) in own.chain(outbox.into_iter().flatten()).chain(consumers) {
+            let last = failures.entry(address).or_insert_with(|| trouble.clone());
+            if last.at_ns < trouble.at_ns {
+                *last = trouble;
+            }
+        }
+        let answers = inner.pulse.answers.lock();
+        let silent = answers.is_silent(answers.answered_ns, now);
+        let mut brokers: Vec<BrokerHealth> = answers
+            .brokers
+            .iter()
+            .map(|(address, known)| BrokerHealth {
+                address: address.clone(),
+                id: known.id,
+                up: known.up && !silent,
+                since_ns: if silent && known.up { answers.answered_ns } else { known.since_ns },
+                last_error: failures.remove(address),
+            })
+            .collect();
+        // Addresses that no broker calls its own: what we were given, where nothing answered.
+        let never_up = |(address, trouble): (String, Trouble)| BrokerHealth {
+            address,
+            id: -1,
+            up: false,
+            since_ns: trouble.at_ns,
+            last_error: Some(trouble),
+        };
+        brokers.extend(failures.into_iter().map(never_up));
+        Ok(Health {
+            closed,
+            at_ns: now,
+            answered_ns: answers.answered_ns,
+            silent_since_ns: silent.then(|| answers.answered_ns.max(answers.asking_since_ns)),
+            brokers,
+            writers: sender.map(|sender| sender.outbox.health()),
+            readers: readers.iter().map(|reader| reader.health(&answers, now)).collect(),
+            directory_error: inner.directory.failure().map(|error| error.to_string()),
+        })
+    }
+
+    /// How one of its readers is doing; see [`Client::health`].
+    ///
+    /// # Errors
+    /// As [`Client::health`].
+    pub fn reader_health(&self, reader: &Reader) -> Result<ReaderHealth> {
+        if !self.is_closed() {
+            self.inner.pulse.want()?;
+        }
+        Ok(reader.core().health(&self.inner.pulse.answers.lock(), now_ns()))
+    }
+
+    /// The last statistics of each native client, by its name: `directory`, `writers`, `reader-1` and so on. Those that
+    /// have told none yet are not there; none ever does with an interval of zero.
+    #[must_use]
+    pub fn statistics(&self) -> Vec<NamedStatistics> {
+        let sender = self.inner.sender.lock().clone();
+        let readers: Vec<Arc<ReaderCore>> = self.inner.readers.lock().iter().filter_map(Weak::upgrade).collect();
+        let directory = self.inner.directory.statistics().map(|statistics| ("directory".to_string(), statistics));
+        let writers = sender.and_then(|sender| sender.outbox.context().statistics());
+        let writers = writers.map(|statistics| ("writers".to_string(), statistics));
+        let readers = readers.into_iter().flat_map(|reader| reader.statistics());
+        directory.into_iter().chain(writers).chain(readers).collect()
+    }
+
+    /// What was written of each stream.
+    #[must_use]
+    pub fn written(&self) -> Vec<Written> {
+        let sender = self.inner.sender.lock().clone();
+        sender.map(|sender| sender.outbox.written()).unwrap_or_default()
+    }
+
+    /// The sessions and the data formats that are known of each data source. Nothing is asked for it.
+    #[must_use]
+    pub fn known(&self) -> BTreeMap<String, (usize, usize)> {
+        self.inner.directory.known()
     }
 
     /// Delivers what was written, stops all readers, lets go of the broker. Further calls return at once.
@@ -551,6 +679,7 @@ impl Client {
         for reader in readers.iter().filter_map(Weak::upgrade) {
             reader.close(left().max(Duration::from_millis(200)));
         }
+        self.inner.pulse.close(left());
         self.inner.directory.close(left().max(Duration::from_millis(200)));
         drop(self.inner.embedded.lock().take());
         Ok(report)
@@ -569,6 +698,7 @@ impl Drop for Inner {
             if let Some(sender) = self.sender.lock().take() {
                 let _ = sender.outbox.close(Duration::from_secs(5));
             }
+            self.pulse.close(Duration::from_secs(2));
             self.directory.close(Duration::from_secs(2));
         }
     }

@@ -3,7 +3,7 @@
 //! A question is answered "up to date": the end offset of the topic is taken first, and the answer waits until that
 //! offset has been read. That is deterministic, unlike waiting for silence.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -14,22 +14,26 @@ use parking_lot::{Condvar, Mutex};
 
 use super::client::FormatNews;
 use super::layout_search::LayoutSearch;
+use super::oversight::clock_warning;
 use super::watch::{Watch, Watchers};
 use crate::error::{Error, Result};
 use crate::format::FormatTable;
 use crate::interrupt;
 use crate::kafka::admin::Topics;
 use crate::kafka::consumer::Message;
-use crate::kafka::{Admin, Consumer, Event, Settings, Start, TopicPartition};
+use crate::kafka::{Admin, Consumer, Event, Settings, Start, Statistics, TopicPartition, Trouble};
 use crate::packet::{Envelope, PacketType};
 use crate::session::{Record, SessionChange, SessionInfo, SessionTable};
-use crate::time::after;
+use crate::time::{after, now_ns};
 use crate::topic::Layout;
 
 /// How often the follower looks for topics that somebody waits for.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// librdkafka tries again after a second where a right lacked: it may have been given meanwhile.
 const RIGHT_AGAIN: Duration = Duration::from_millis(1500);
+
+/// How often records that are passed over are spoken of; all of them are counted.
+const SPEAK_AGAIN: Duration = Duration::from_secs(30);
 
 /// What the topics of a followed kind feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +49,59 @@ struct State {
     /// The next offset to be read of every followed partition.
     positions: HashMap<TopicPartition, i64>,
     session_watchers: Watchers<SessionChange>,
+    /// Where partitions about sessions ended when they were taken up, and when that was, in ms of our clock.
+    edges: HashMap<TopicPartition, (i64, i64)>,
+    /// Data sources whose clocks were told of.
+    wrong_clocks: HashSet<String>,
     format_watchers: Watchers<FormatNews>,
     failure: Option<Error>,
     /// Topics that we may not read, until something comes from them.
     denied: HashMap<String, Error>,
+    /// Records passed over that were spoken of, and when that was.
+    told: (u64, Option<Instant>),
+}
+
+impl State {
+    /// Warns of records that were passed over since the last time, now and then.
+    fn tell_of_passed_over(&mut self) {
+        let formats = self.formats.values();
+        let (undecodable, conflicts) = formats.fold((0, 0), |(undecodable, conflicts), table| {
+            (undecodable + table.undecodable(), conflicts + table.conflicts())
+        });
+        let ignored = self.sessions.ignored();
+        let total = ignored.total() + undecodable + conflicts;
+        if total == self.told.0 || self.told.1.is_some_and(|at| at.elapsed() < SPEAK_AGAIN) {
+            return;
+        }
+        log::warn!(
+            "{} records of sessions and {undecodable} of data formats cannot be used and were passed over so far, \
+             {conflicts} definitions contradict earlier ones; the last of a session: {}",
+            ignored.total(),
+            ignored.last_reason.as_deref().unwrap_or("none")
+        );
+        self.told = (total, Some(Instant::now()));
+    }
+}
+
+impl State {
+    /// A clock that is far off is told of once for each data source, and of no more than a thousand.
+    fn compare_clocks(&mut self, message: &Message<'_>, change: &SessionChange) {
+        let (SessionChange::Started(info) | SessionChange::Updated(info) | SessionChange::Ended(info)) = change else {
+            return;
+        };
+        let edge = self.edges.get(&TopicPartition::new(message.topic, message.partition));
+        let since = edge.filter(|(end, _)| message.offset >= *end).map(|(_, at)| *at);
+        if let Some(warning) = clock_warning(&info.data_source, message.timestamp_ms, now_ms(), since)
+            && self.wrong_clocks.len() < 1000
+            && self.wrong_clocks.insert(info.data_source.clone())
+        {
+            log::warn!("{warning}");
+        }
+    }
+}
+
+fn now_ms() -> i64 {
+    i64::try_from(now_ns() / 1_000_000).unwrap_or(i64::MAX)
 }
 
 struct Shared {
@@ -78,9 +131,12 @@ impl Directory {
                 roles: HashMap::new(),
                 positions: HashMap::new(),
                 session_watchers: Watchers::default(),
+                edges: HashMap::new(),
+                wrong_clocks: HashSet::new(),
                 format_watchers: Watchers::default(),
                 failure: None,
                 denied: HashMap::new(),
+                told: (0, None),
             }),
             changed: Condvar::new(),
             stop: AtomicBool::new(false),
@@ -156,6 +212,33 @@ impl Directory {
                 return Err(Error::Timeout { what, waited: timeout });
             }
         }
+    }
+
+    /// The failures of its connections, by `host:port`.
+    pub(crate) fn failures(&self) -> HashMap<String, Trouble> {
+        self.shared.consumer.context().failures()
+    }
+
+    pub(crate) fn statistics(&self) -> Option<Statistics> {
+        self.shared.consumer.context().statistics()
+    }
+
+    /// Why it does not follow any more.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.shared.state.lock().failure.clone()
+    }
+
+    /// How many sessions and formats are known of each data source.
+    pub(crate) fn known(&self) -> BTreeMap<String, (usize, usize)> {
+        let state = self.shared.state.lock();
+        let mut known: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        for info in state.sessions.all() {
+            known.entry(info.data_source.clone()).or_default().0 += 1;
+        }
+        for (data_source, table) in &state.formats {
+            known.entry(data_source.clone()).or_default().1 += table.all().len();
+        }
+        known
     }
 
     pub(crate) fn session(&self, key: &str) -> Option<Arc<SessionInfo>> {
@@ -275,9 +358,13 @@ impl Shared {
             self.table_for(data_source);
         }
         let mut ends = Vec::new();
+        let asked_ms = now_ms();
         let count = topics.get(topic).copied().unwrap_or(0);
         let marks = self.admin.watermarks_of((0..count).map(|partition| TopicPartition::new(topic, partition)))?;
         for (place, (low, high)) in marks {
+            if *role == Role::Sessions {
+                self.state.lock().edges.entry(place.clone()).or_insert((high, asked_ms));
+            }
             self.follow(&place, low, role)?;
             ends.push((place, high));
         }
@@ -301,6 +388,7 @@ impl Shared {
         while !self.stop.load(Ordering::Acquire) {
             let count = self.consumer.poll(Duration::from_millis(50), 2000, &mut |event| self.on_event(event));
             if count > 0 {
+                self.state.lock().tell_of_passed_over();
                 self.changed.notify_all();
             }
             if looked.elapsed() >= LOOK_AGAIN {
@@ -385,7 +473,11 @@ impl Shared {
                     key: message.key,
                     value: message.value,
                 };
-                for change in state.sessions.apply(&record) {
+                let changes = state.sessions.apply(&record);
+                if let Some(change) = changes.first() {
+                    state.compare_clocks(message, change);
+                }
+                for change in changes {
                     state.session_watchers.tell(&change);
                 }
             }

@@ -18,6 +18,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use self::aligned::{Gate, Stuck, Supply, hold};
 use self::denied::Denials;
 use super::client::Client;
+use super::health::{PartVital, ReaderState, StreamName, Tally};
 use super::moment::Moment;
 use super::options::{Inactivity, LiveStart, ReadOptions};
 use super::reader::{Completion, Item, Origin, Packet, ReadCounts, ReaderCore, SessionRef, StreamRef};
@@ -30,6 +31,7 @@ use crate::packet::{Head, PacketType, decode_message};
 use crate::pipeline::Aligner;
 use crate::proto::open_data::CoverageCursorInfoPacket;
 use crate::session::{Pattern, SessionChange, SessionInfo};
+use crate::time::now_ns;
 
 /// How long one wait for events lasts; changes of sessions and a stop are seen in between.
 const TICK: Duration = Duration::from_millis(20);
@@ -43,6 +45,12 @@ const STEPS: usize = 16;
 const FIRST_GUESS: usize = 64 << 10;
 /// How long a member's last commit is waited for; librdkafka tries again itself when the consumer goes.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
+/// How often it tells how it is doing.
+const TELL: Duration = Duration::from_millis(200);
+/// After the queue has been full for so long, the program is slow, not just busy with a batch.
+const SLOW: Duration = Duration::from_millis(500);
+/// Nanoseconds in a millisecond.
+const NS_PER_MS: i64 = 1_000_000;
 /// The inactivity time that holds when none is chosen: of ended sessions; live ones are only warned about.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -66,6 +74,30 @@ struct Part {
     resumed_at: Option<i64>,
     users: usize,
     supply: Supply,
+    /// Whose packets they are: the first session's that was read here.
+    of: Option<StreamName>,
+    /// What was read since it was last told.
+    tally: Tally,
+    /// When the broker last said something of it, in nanoseconds since the Unix epoch.
+    heard_ns: Option<u64>,
+    /// When the record read last was written, in milliseconds since the Unix epoch.
+    newest_ms: Option<i64>,
+}
+
+impl Part {
+    fn new(place: TopicPartition, position: i64, resumed_at: Option<i64>) -> Self {
+        Self {
+            place,
+            position,
+            resumed_at,
+            users: 0,
+            supply: Supply::default(),
+            of: None,
+            tally: Tally::default(),
+            heard_ns: None,
+            newest_ms: None,
+        }
+    }
 }
 
 /// A partition as one session sees it.
@@ -181,8 +213,22 @@ pub(crate) struct Feed {
     associated: HashSet<(String, String)>,
     /// The group has given us our share, perhaps an empty one.
     joined: bool,
+    /// It has taken some of it away, and not said yet how it goes on.
+    rebalancing: bool,
     gate: Gate,
     denials: Denials,
+    /// Since when the queue has been full.
+    full_since: Option<Instant>,
+    /// When it was last told how it is doing.
+    told: Instant,
+    /// [`Feed::now`] by the clock on the wall, in nanoseconds since the Unix epoch.
+    wall: u64,
+    /// When the broker was last heard of.
+    heard_ns: u64,
+    /// Since when sessions cannot be taken up.
+    held_up_ns: Option<u64>,
+    /// Up to which offset of a partition its lost records were counted.
+    lost_until: HashMap<TopicPartition, i64>,
 }
 
 impl Feed {
@@ -239,8 +285,15 @@ impl Feed {
             early: HashSet::new(),
             associated: HashSet::new(),
             joined: false,
+            rebalancing: false,
             gate,
             denials: Denials::default(),
+            full_since: None,
+            told: now - TELL,
+            wall: now_ns(),
+            heard_ns: now_ns(),
+            held_up_ns: None,
+            lost_until: HashMap::new(),
         };
         feed.waiting = sessions.into_iter().filter(|info| feed.selects(info)).collect();
         feed.early = feed.waiting.iter().map(|info| info.key.clone()).collect();
@@ -302,11 +355,18 @@ impl Feed {
         let outcome = interrupt::with_hook(move || core.stop.load(Ordering::Acquire), || self.work());
         self.let_all_out();
         self.pass_on();
+        self.tell();
+        let mut end = ReaderState::Done;
         if let Err(error) = outcome
             && !self.stopped()
         {
             log::error!("reading ended: {error}");
+            self.core.note(error.to_string());
             self.core.queue.fail(error);
+            end = ReaderState::Failed;
+        }
+        if !self.stopped() {
+            self.core.tell(self.source, |vitals| vitals.turn(end, now_ns()));
         }
         if self.grouped
             && let Err(error) = self.consumer.commit(LAST_COMMIT)
@@ -325,6 +385,11 @@ impl Feed {
                 return Ok(());
             }
             self.now = Instant::now();
+            self.wall = now_ns();
+            if self.now.duration_since(self.told) >= TELL {
+                self.told = self.now;
+                self.tell();
+            }
             self.follow_switch();
             self.take_up_waiting()?;
             while let Ok(change) = self.changes.try_recv() {
@@ -358,13 +423,91 @@ impl Feed {
         self.core.queue.put(&mut self.out);
     }
 
+    // ---- Telling how it is doing ----
+
+    fn tell(&mut self) {
+        let parts = self.slots.values().flat_map(HashMap::values).copied().collect::<Vec<usize>>();
+        parts.iter().for_each(|slot| self.tell_tally(*slot));
+        let parts = parts.into_iter().filter_map(|slot| self.parts.get(slot)).filter(|part| part.users > 0);
+        let vital = |part: &Part| PartVital {
+            place: part.place.clone(),
+            of: part.of.clone().unwrap_or_default(),
+            position: part.position,
+            end: self.consumer.end_of(&part.place),
+            heard_ns: part.heard_ns,
+            newest_ns: part.newest_ms.and_then(|ms| u64::try_from(ms.checked_mul(NS_PER_MS)?).ok()),
+        };
+        let parts: Vec<PartVital> = parts.map(vital).collect();
+        let state = self.state(&parts);
+        let (now, heard_ns, held_up_ns) = (self.wall, self.heard_ns, self.held_up_ns);
+        let stopped = self.stopped();
+        self.core.tell(self.source, |vitals| {
+            if !stopped {
+                vitals.turn(state, now);
+            }
+            (vitals.parts, vitals.heard_ns, vitals.held_up_ns) = (parts, heard_ns, held_up_ns);
+        });
+    }
+
+    fn state(&self, parts: &[PartVital]) -> ReaderState {
+        if self.full_since.is_some_and(|since| self.now.duration_since(since) >= SLOW) {
+            return ReaderState::Paused;
+        }
+        if self.grouped && (self.rebalancing || !self.joined) {
+            return if self.joined { ReaderState::Rebalancing } else { ReaderState::Starting };
+        }
+        if self.sessions.is_empty() && !self.waiting.is_empty() {
+            return ReaderState::Starting;
+        }
+        let behind = |part: &PartVital| part.end.is_none_or(|end| part.position < end);
+        if parts.iter().any(behind) || self.core.queue.len() > 0 { ReaderState::Reading } else { ReaderState::CaughtUp }
+    }
+
+    /// Passes on what was read of a partition.
+    fn tell_tally(&mut self, slot: usize) {
+        let Some(part) = self.parts.get_mut(slot) else { return };
+        let tally = std::mem::take(&mut part.tally);
+        if tally.packets > 0 {
+            let mut read = self.core.read.lock();
+            let total = read.entry(part.of.clone().unwrap_or_default()).or_default();
+            total.packets += tally.packets;
+            total.bytes += tally.bytes;
+        }
+    }
+
+    /// Something has to be tried again, because the broker does not answer or refuses.
+    fn try_again(&mut self, what: String) {
+        log::warn!("{what}");
+        self.counts.retried += 1;
+        self.core.note(what);
+    }
+
+    /// Retention has deleted the records of a partition from one offset to another before they could be read.
+    fn lose(&mut self, place: &TopicPartition, from: i64, to: i64) {
+        let counted = self.lost_until.entry(place.clone()).or_insert(i64::MIN);
+        let from = from.max(*counted);
+        if from >= to {
+            return;
+        }
+        *counted = to;
+        let count = to - from;
+        let what = format!("{count} records of {place} were deleted by retention before they could be read");
+        log::error!(topic:% = place.topic, partition = place.partition, lost = count; "{what}");
+        self.counts.lost += count.unsigned_abs();
+        self.core.note(what);
+    }
+
     // ---- Fetching, as far as there is room ----
 
     fn fetch(&mut self) {
         let room = self.core.queue.room();
         if room == 0 {
+            self.full_since.get_or_insert(self.now);
             self.wait_for_room();
             return;
+        }
+        if let Some(since) = self.full_since.take() {
+            self.was_deaf(self.now.duration_since(since));
         }
         if self.paused {
             self.pause(false);
@@ -385,7 +528,8 @@ impl Feed {
         let step = self.core.queue.most_bytes() / STEPS / self.packet_bytes;
         let most = room.min(MOST).min(step.max(1)).min(self.gate.most(self.packet_bytes));
         let before = (self.counts.packets, self.counts.bytes);
-        consumer.poll(TICK, most, &mut |event| self.on_event(event));
+        let taken = consumer.poll(TICK, most, &mut |event| self.on_event(event));
+        self.gate.drained = taken < most;
         if let Some(size) = (self.counts.bytes - before.1).checked_div(self.counts.packets - before.0) {
             // Large ones are remembered for a while: where streams differ, small and large packets take turns.
             let before = self.packet_bytes - self.packet_bytes / 8;
@@ -401,6 +545,9 @@ impl Feed {
             }
             let consumer = self.consumer.clone();
             consumer.poll(Duration::ZERO, MOST, &mut |event| self.on_event(event));
+        } else {
+            let consumer = self.consumer.clone();
+            consumer.hear(&mut |event| self.on_event(event));
         }
         self.core.queue.wait_for_room(TICK);
     }
@@ -444,12 +591,16 @@ impl Feed {
             self.moment = one_by_one.then_some(moment);
             outcome
         });
-        let Err(error) = outcome else { return Ok(()) };
+        let Err(error) = outcome else {
+            self.held_up_ns = None;
+            return Ok(());
+        };
         if !matches!(error.kind(), ErrorKind::Kafka | ErrorKind::Timeout) {
             return Err(error);
         }
         let first = next.front().map(|info| info.key.clone()).unwrap_or_default();
-        log::warn!("session '{}' cannot be read yet: {error}", Printable(&first));
+        self.try_again(format!("session '{}' cannot be read yet: {error}", Printable(&first)));
+        self.held_up_ns.get_or_insert(self.wall);
         next.append(&mut self.waiting);
         self.waiting = next;
         self.retry_at = self.now + LOOK_AGAIN;
@@ -534,6 +685,9 @@ impl Feed {
             return Err(error);
         }
         self.early.remove(&info.key);
+        if let Err(error) = self.client.layout().place(&info.data_source, "") {
+            log::warn!("session '{}' has nothing to read: {error}", Printable(&info.key));
+        }
         self.out.push(Item::SessionStarted(info.clone()));
         for key in &info.associates {
             if let Some(associate) = self.client.inner.directory.session(key) {
@@ -585,12 +739,19 @@ impl Feed {
             }
             if start < low && recorded.is_some() {
                 log::warn!(
+                    session = info.key.as_str(), topic:% = place.topic, partition = place.partition;
                     "session '{}': {place} begins at offset {low}, the session at {start}: retention has removed its first records",
                     Printable(&info.key)
                 );
+                if self.options.from_ns.is_none() && !active.edges.contains_key(&place) {
+                    let key = (place.topic.clone(), place.partition);
+                    let end = info.end_offsets.get(&key).copied().unwrap_or(low);
+                    self.lose(&place, start, low.min(end));
+                }
             }
             if start > high {
                 log::warn!(
+                    session = info.key.as_str(), topic:% = place.topic, partition = place.partition;
                     "session '{}': {place} ends at offset {high}, before the session's start offset {start}: reading from its end",
                     Printable(&info.key)
                 );
@@ -612,6 +773,7 @@ impl Feed {
             let Some(slot) = self.slot(&place.topic, place.partition) else { continue };
             let Some(part) = self.parts.get_mut(slot) else { continue };
             part.users += 1;
+            part.of.get_or_insert_with(|| (active.reference.data_source.clone(), stream.clone()));
             back.push((slot, start));
             let next = start.max(part.resumed_at.unwrap_or(0));
             // Told to stop at what is there now, nothing later is waited for.
@@ -663,7 +825,7 @@ impl Feed {
     }
 
     fn open_slot(&mut self, place: TopicPartition, position: i64, resumed_at: Option<i64>) -> usize {
-        let part = Part { place: place.clone(), position, resumed_at, users: 0, supply: Supply::default() };
+        let part = Part::new(place.clone(), position, resumed_at);
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.parts[slot] = part;
@@ -680,6 +842,7 @@ impl Feed {
 
     fn close_slot(&mut self, slot: usize) {
         self.recent = None;
+        self.tell_tally(slot);
         self.begin_anew(slot);
         if let Some(part) = self.parts.get(slot) {
             if let Some(partitions) = self.slots.get_mut(&part.place.topic) {
@@ -780,7 +943,7 @@ impl Feed {
     }
 
     /// Asks for all that is not known of these sessions' new partitions in one question; true when that succeeded.
-    fn learn_for(&self, keys: &[String], moment: &mut Moment) -> bool {
+    fn learn_for(&mut self, keys: &[String], moment: &mut Moment) -> bool {
         let mut wanted = Vec::new();
         for active in keys.iter().filter_map(|key| self.sessions.get(key)) {
             // An error is said when the session's turn comes.
@@ -789,7 +952,7 @@ impl Feed {
         }
         let outcome = moment.learn(&self.client.inner.admin, &wanted, self.earliest_ms());
         if let Err(error) = &outcome {
-            log::warn!("new streams cannot be read yet: {error}");
+            self.try_again(format!("new streams cannot be read yet: {error}"));
         }
         outcome.is_ok()
     }
@@ -800,7 +963,7 @@ impl Feed {
         let Some(mut active) = self.sessions.remove(key) else { return true };
         let added = self.starts(&active, moment).and_then(|starts| self.add(&mut active, starts));
         if let Err(error) = &added {
-            log::warn!("new streams of session '{}' cannot be read yet: {error}", Printable(key));
+            self.try_again(format!("new streams of session '{}' cannot be read yet: {error}", Printable(key)));
         }
         self.sessions.insert(key.to_string(), active);
         added.is_ok()
@@ -859,7 +1022,7 @@ impl Feed {
                 Ok(starts) => break starts,
                 // Groups are rebalanced when brokers come and go: just then, a question may stay unanswered.
                 Err(error) if matches!(error.kind(), ErrorKind::Kafka | ErrorKind::Timeout) && !self.stopped() => {
-                    log::warn!("the group's partitions cannot be read yet: {error}");
+                    self.try_again(format!("the group's partitions cannot be read yet: {error}"));
                     if matches!(error, Error::Denied { .. }) {
                         self.core.queue.complain(error);
                     }
@@ -879,6 +1042,7 @@ impl Feed {
             self.open_slot(start.place, start.offset, resumed);
         }
         self.joined = true;
+        self.rebalancing = false;
         self.on_allowed("");
         self.take_up_missed(assigned);
         match self.client.inner.admin.topics(Duration::from_secs(1)) {
@@ -923,6 +1087,8 @@ impl Feed {
     }
 
     fn on_revoked(&mut self, revoked: &[TopicPartition]) -> Result<()> {
+        self.rebalancing = true;
+        self.tell();
         if let Err(error) = self.consumer.commit(self.client.timeout()) {
             log::warn!("offsets of partitions that the group takes away were not committed: {error}");
         }
@@ -949,6 +1115,8 @@ impl Feed {
                 if let Some(part) = self.slot(topic, partition).and_then(|slot| self.parts.get_mut(slot)) {
                     part.position = part.position.max(offset);
                     part.supply.hear(Some(offset));
+                    part.heard_ns = Some(self.wall);
+                    self.heard_ns = self.wall;
                 }
                 self.on_allowed(topic);
             }
@@ -964,9 +1132,16 @@ impl Feed {
             }
             Event::Error { error, fatal: true, .. } => self.failure = Some(error),
             Event::Error { error: error @ Error::Denied { .. }, topic, .. } => {
+                self.core.note(error.to_string());
                 self.on_denied(topic.as_deref().unwrap_or_default(), error);
             }
-            Event::Error { error, .. } => log::debug!("{error}"),
+            Event::Error { error, topic, .. } => {
+                log::debug!("{error}");
+                if topic.is_some() {
+                    // The connection's failures are remembered with the connection.
+                    self.core.note(error.to_string());
+                }
+            }
         }
     }
 
@@ -977,8 +1152,15 @@ impl Feed {
         let Some(slot) = self.slot(message.topic, message.partition) else { return };
         self.recent = Some(slot);
         let Some(part) = self.parts.get_mut(slot) else { return };
+        if message.offset > part.position {
+            self.look_for_loss(slot, message.offset);
+        }
+        let Some(part) = self.parts.get_mut(slot) else { return };
         part.position = message.offset + 1;
         part.supply.hear(None);
+        part.heard_ns = Some(self.wall);
+        part.newest_ms = Some(message.timestamp_ms);
+        self.heard_ns = self.wall;
         let key = message.key.unwrap_or_default();
         if key != self.recent_key.as_bytes() {
             self.recent_key.clear();
@@ -990,6 +1172,7 @@ impl Feed {
         });
         let Some((place, streams, reference, silent, warned, aligner)) = found else {
             self.counts.skipped += 1;
+            self.counts.foreign += u64::from(self.recent_key.is_empty());
             return;
         };
         // What lies at or beyond the recorded end is not the session's, however much of it was fetched by chance.
@@ -1002,6 +1185,10 @@ impl Feed {
         let Some(value) = message.value else { return };
         self.counts.packets += 1;
         self.counts.bytes += value.len() as u64;
+        if let Some(part) = self.parts.get_mut(slot) {
+            part.tally.packets += 1;
+            part.tally.bytes += value.len() as u64;
+        }
         let head = Head::peek(value).ok();
         let cursor = match &head {
             Some(head) if head.packet_type(value) == PacketType::CoverageCursorInfo => {
@@ -1040,6 +1227,16 @@ impl Feed {
                 self.out.push(Item::Packet(packet));
                 self.out.extend(cursor);
             }
+        }
+    }
+
+    /// Offsets were passed over: markers of transactions and what compaction removed are no loss, but what lies below the
+    /// first offset that the broker has is.
+    fn look_for_loss(&mut self, slot: usize, offset: i64) {
+        let Some(part) = self.parts.get(slot) else { return };
+        let (place, position) = (part.place.clone(), part.position);
+        if let (Some(low), _) = self.consumer.marks_of(&place) {
+            self.lose(&place, position, low.min(offset));
         }
     }
 
@@ -1179,7 +1376,8 @@ impl Feed {
         let (silent, patience) = (active.silent, self.patience(active));
         let warn = patience.is_none() && silent >= SILENCE && !active.warned && !active.info.ended;
         if warn && self.options.inactivity != Inactivity::Never {
-            log::warn!("no packet of live session '{}' for {} s; still waiting", Printable(key), silent.as_secs());
+            let silent_s = silent.as_secs();
+            log::warn!(session = key; "no packet of live session '{}' for {silent_s} s; still waiting", Printable(key));
             if let Some(active) = self.sessions.get_mut(key) {
                 active.warned = true;
             }
@@ -1197,7 +1395,7 @@ impl Feed {
             }
         }
         if by == Completion::Inactivity {
-            log::warn!("no packet of session '{}' for the inactivity time: taken as complete", Printable(key));
+            log::warn!(session = key; "no packet of session '{}' for the inactivity time: taken as complete", Printable(key));
         }
         self.out.push(Item::SessionCompleted { info: active.info.clone(), by });
         if self.grouped && self.options.session_key.is_none() {

@@ -59,6 +59,8 @@ pub struct ClientOptions {
     pub on_outage: OnOutage,
     /// How long to wait after the last packet before a session's end is recorded.
     pub quiet: Duration,
+    /// How often librdkafka tells its statistics; zero for never.
+    pub statistics: Duration,
 }
 
 impl ClientOptions {
@@ -80,6 +82,7 @@ impl ClientOptions {
             connect_timeout: None,
             on_outage: OnOutage::Fail,
             quiet: Duration::ZERO,
+            statistics: Duration::from_secs(5),
         }
     }
 }

@@ -215,6 +215,17 @@ impl Queue {
         state.items == 0 && !state.busy
     }
 
+    /// The packets and bytes that wait.
+    pub(crate) fn fill(&self) -> (usize, usize) {
+        let state = self.state.lock();
+        (state.packets, state.bytes)
+    }
+
+    /// How many packets it takes before it is full.
+    pub(crate) fn most_packets(&self) -> usize {
+        self.most_packets
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.state.lock().items
     }

@@ -12,13 +12,15 @@ use parking_lot::Mutex;
 use super::client::Client;
 use super::directory::join;
 use super::feed::{Feed, Scope};
+use super::health::{FeedVitals, ReaderHealth, ReaderState, StreamName, Tallies, weightier};
 use super::options::{ReadOptions, Reading};
+use super::pulse::Answers;
 use super::queue::{Batch, Queue};
 use crate::error::{Error, Result};
-use crate::kafka::{Consumer, Start, TopicPartition};
+use crate::kafka::{Consumer, Start, Statistics, TopicPartition, Trouble};
 use crate::packet::{Head, latest_ns};
 use crate::session::{Pattern, SessionInfo};
-use crate::time::after;
+use crate::time::{after, now_ns};
 use crate::topic;
 
 /// A session, as far as each of its packets names it.
@@ -151,6 +153,12 @@ pub struct ReadCounts {
     pub undecodable: u64,
     /// Records of other sessions on the same topics.
     pub skipped: u64,
+    /// Records among those whose key is no text, and so no session's.
+    pub foreign: u64,
+    /// Records that retention had deleted before they could be read: the only way to lose any.
+    pub lost: u64,
+    /// Questions to the broker that had to be asked again before reading could begin or go on.
+    pub retried: u64,
 }
 
 #[derive(Default)]
@@ -159,13 +167,17 @@ pub(crate) struct Counters {
     pub(crate) bytes: AtomicU64,
     pub(crate) undecodable: AtomicU64,
     pub(crate) skipped: AtomicU64,
+    pub(crate) foreign: AtomicU64,
+    pub(crate) lost: AtomicU64,
+    pub(crate) retried: AtomicU64,
 }
 
 impl Counters {
     pub(crate) fn add(&self, counts: ReadCounts) {
-        let ReadCounts { packets, bytes, undecodable, skipped } = counts;
-        let pairs = [(&self.packets, packets), (&self.bytes, bytes), (&self.undecodable, undecodable)];
-        for (counter, count) in pairs.into_iter().chain([(&self.skipped, skipped)]) {
+        let ReadCounts { packets, bytes, undecodable, skipped, foreign, lost, retried } = counts;
+        let read = [(&self.packets, packets), (&self.bytes, bytes), (&self.undecodable, undecodable)];
+        let passed = [(&self.skipped, skipped), (&self.foreign, foreign), (&self.lost, lost), (&self.retried, retried)];
+        for (counter, count) in read.into_iter().chain(passed) {
             if count > 0 {
                 counter.fetch_add(count, Ordering::Relaxed);
             }
@@ -197,10 +209,129 @@ pub(crate) struct ReaderCore {
     handled: Mutex<HashMap<TopicPartition, Handled>>,
     /// How long a request to the group's coordinator may take.
     timeout: Duration,
+    /// Its number among the readers of its client.
+    number: u64,
+    /// What it reads, in words.
+    what: String,
+    essentials: bool,
+    /// What each feed tells of itself.
+    vitals: Vec<Mutex<FeedVitals>>,
+    /// What was read and what was taken, by data source and stream.
+    pub(crate) read: Mutex<Tallies>,
+    delivered: Mutex<Tallies>,
+    last_error: Mutex<Option<Trouble>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl ReaderCore {
+    /// Something that the health of the reader is to tell.
+    pub(crate) fn note(&self, reason: String) {
+        *self.last_error.lock() = Some(Trouble { reason, at_ns: now_ns() });
+    }
+
+    /// A feed tells how it is doing.
+    pub(crate) fn tell(&self, source: usize, change: impl FnOnce(&mut FeedVitals)) {
+        if let Some(vitals) = self.vitals.get(source) {
+            change(&mut vitals.lock());
+        }
+    }
+
+    /// The partitions that are being read.
+    pub(crate) fn places(&self) -> Vec<TopicPartition> {
+        self.vitals
+            .iter()
+            .flat_map(|vitals| vitals.lock().parts.iter().map(|part| part.place.clone()).collect::<Vec<_>>())
+            .collect()
+    }
+
+    /// How the reader is doing, with the broker's last answers.
+    pub(crate) fn health(&self, answers: &Answers, now: u64) -> ReaderHealth {
+        let consumers: Vec<Arc<Consumer>> = self.consumers.lock().iter().filter_map(Weak::upgrade).collect();
+        let failures = consumers.iter().flat_map(|consumer| consumer.context().failures().into_values());
+        let failed_ns = failures.map(|trouble| trouble.at_ns).max();
+        let heard = consumers.iter().filter_map(|consumer| consumer.context().last());
+        let last_error = heard.chain(self.last_error.lock().clone()).max_by_key(|trouble| trouble.at_ns);
+        let vitals: Vec<FeedVitals> = self.vitals.iter().map(|vitals| vitals.lock().clone()).collect();
+        let judged = weightier(vitals.iter().map(|vitals| vitals.judged(answers, failed_ns, now)));
+        let (packets, bytes) = self.queue.fill();
+        let held = (self.held.0.load(Ordering::Relaxed), self.held.1.load(Ordering::Relaxed));
+        let (state, since_ns) = judged.unwrap_or((ReaderState::Starting, now));
+        let unlimited = |limit: usize| if limit == usize::MAX { 0 } else { limit };
+        ReaderHealth {
+            number: self.number,
+            what: self.what.clone(),
+            essentials: self.essentials,
+            state,
+            since_ns,
+            lags: vitals.iter().flat_map(|vitals| vitals.lags(answers)).collect(),
+            queued: packets + held.0,
+            queued_bytes: bytes + held.1,
+            most: unlimited(self.queue.most_packets()),
+            most_bytes: unlimited(self.queue.most_bytes()),
+            counts: self.counts(),
+            read: self.read.lock().clone(),
+            delivered: self.delivered.lock().clone(),
+            last_error,
+        }
+    }
+
+    /// The failures of its connections, by `host:port`.
+    pub(crate) fn failures(&self) -> Vec<(String, Trouble)> {
+        let consumers = self.consumers.lock();
+        consumers.iter().filter_map(Weak::upgrade).flat_map(|consumer| consumer.context().failures()).collect()
+    }
+
+    /// The last statistics of its native clients.
+    pub(crate) fn statistics(&self) -> Vec<(String, Statistics)> {
+        let consumers = self.consumers.lock();
+        let found = consumers.iter().filter_map(Weak::upgrade).filter_map(|consumer| consumer.context().statistics());
+        found.enumerate().map(|(index, statistics)| (self.name(index), statistics)).collect()
+    }
+
+    /// The name of one of its native clients.
+    fn name(&self, index: usize) -> String {
+        if index == 0 { format!("reader-{}", self.number) } else { format!("reader-{}-{}", self.number, index + 1) }
+    }
+
+    fn counts(&self) -> ReadCounts {
+        let counters = &self.counters;
+        ReadCounts {
+            packets: counters.packets.load(Ordering::Relaxed),
+            bytes: counters.bytes.load(Ordering::Relaxed),
+            undecodable: counters.undecodable.load(Ordering::Relaxed),
+            skipped: counters.skipped.load(Ordering::Relaxed),
+            foreign: counters.foreign.load(Ordering::Relaxed),
+            lost: counters.lost.load(Ordering::Relaxed),
+            retried: counters.retried.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Counts what the program takes. Packets of a stream come in runs, which share what they come from.
+    fn take(&self, items: &[Item]) {
+        let mut delivered = self.delivered.lock();
+        let mut packets =
+            items.iter().filter_map(|item| if let Item::Packet(packet) = item { Some(packet) } else { None });
+        let Some(mut last) = packets.next() else { return };
+        let (mut count, mut bytes) = (1, last.payload.len());
+        let mut book = |packet: &Packet, count: u64, bytes: usize| {
+            let name: StreamName = (packet.session.data_source.clone(), packet.stream.clone());
+            let tally = delivered.entry(name).or_default();
+            tally.packets += count;
+            tally.bytes += bytes as u64;
+        };
+        for packet in packets {
+            let same = Arc::ptr_eq(&packet.origin, &last.origin) || packet.origin == last.origin;
+            if !same {
+                book(last, count, bytes);
+                (count, bytes) = (0, 0);
+            }
+            last = packet;
+            count += 1;
+            bytes += packet.payload.len();
+        }
+        book(last, count, bytes);
+    }
+
     /// A group's partition is read again from this offset on; it had been read up to `position`.
     pub(crate) fn read_again(&self, consumer: &Consumer, start: &Start, position: i64) -> Result<()> {
         let mut all = self.handled.lock();
@@ -228,7 +359,10 @@ impl ReaderCore {
         {
             next = next.min(floor);
         }
-        consumer.store(&place, next)?;
+        if !consumer.store(&place, next)? {
+            log::debug!("the group has given {place} to another reader, which reads it again from what was committed");
+            return Ok(());
+        }
         let handled = all.entry(place).or_default();
         handled.stored = Some(next);
         handled.again = again.filter(|(_, until)| offset < *until);
@@ -237,6 +371,9 @@ impl ReaderCore {
 
     pub(crate) fn close(&self, deadline: Duration) {
         self.stop.store(true, Ordering::Release);
+        for vitals in &self.vitals {
+            vitals.lock().turn(ReaderState::Closed, now_ns());
+        }
         self.queue.close();
         for consumer in std::mem::take(&mut *self.consumers.lock()) {
             if let Some(consumer) = consumer.upgrade() {
@@ -279,7 +416,7 @@ impl Drop for Reader {
 }
 
 impl Reader {
-    pub(crate) fn start(client: Client, options: ReadOptions) -> Result<Self> {
+    pub(crate) fn start(client: Client, options: ReadOptions, number: u64) -> Result<Self> {
         check(&client, &options)?;
         let pattern = Pattern::new(if options.pattern.is_empty() { "*" } else { &options.pattern })?;
         let scopes: &[Scope] = match options.reading {
@@ -300,6 +437,16 @@ impl Reader {
             handled: Mutex::default(),
             timeout: client.timeout(),
             threads: Mutex::default(),
+            number,
+            what: describe(&options),
+            essentials: options.essentials,
+            vitals: scopes
+                .iter()
+                .map(|_| Mutex::new(FeedVitals { since_ns: now_ns(), ..FeedVitals::default() }))
+                .collect(),
+            read: Mutex::default(),
+            delivered: Mutex::default(),
+            last_error: Mutex::default(),
         });
         // Everything that can be refused is refused here, before a thread is started.
         let options = Arc::new(options);
@@ -341,13 +488,28 @@ impl Reader {
     /// # Errors
     /// What ended the reading; what was read before it is given out first.
     pub fn next_batch(&self, most: usize, timeout: Duration) -> Result<Batch> {
-        self.core.queue.take(most, timeout)
+        let batch = self.core.queue.take(most, timeout)?;
+        if let Batch::Items(items) = &batch {
+            self.core.take(items);
+        }
+        Ok(batch)
     }
 
-    /// For a reader of a group: everything up to this packet was handled, a restart begins behind it.
+    /// Its number among the readers of its client, from 1.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.core.number
+    }
+
+    pub(crate) fn core(&self) -> &ReaderCore {
+        &self.core
+    }
+
+    /// For a reader of a group: everything up to this packet was handled, a restart begins behind it. Nothing is stored
+    /// when the group has taken the partition away meanwhile; whoever has it now reads the packet again.
     ///
     /// # Errors
-    /// [`Error::Kafka`] when the partition has gone to another reader meanwhile, which will read the packet again.
+    /// [`Error::Kafka`] for a place that cannot be.
     pub fn store(&self, packet: &Packet) -> Result<()> {
         self.store_offset(&packet.topic, packet.partition, packet.offset)
     }
@@ -418,13 +580,17 @@ impl Reader {
     /// How much was read so far.
     #[must_use]
     pub fn counts(&self) -> ReadCounts {
-        let counters = &self.core.counters;
-        ReadCounts {
-            packets: counters.packets.load(Ordering::Relaxed),
-            bytes: counters.bytes.load(Ordering::Relaxed),
-            undecodable: counters.undecodable.load(Ordering::Relaxed),
-            skipped: counters.skipped.load(Ordering::Relaxed),
-        }
+        self.core.counts()
+    }
+}
+
+/// What a reader with these options reads, in words.
+fn describe(options: &ReadOptions) -> String {
+    let essentials = if options.essentials { "essentials of " } else { "" };
+    match (&options.session_key, &options.data_source) {
+        (Some(key), _) => format!("{essentials}session {key}"),
+        (None, Some(data_source)) => format!("{essentials}sessions of {data_source} like {}", options.pattern),
+        (None, None) => format!("{essentials}sessions like {}", options.pattern),
     }
 }
 

@@ -60,6 +60,11 @@ pub(crate) fn places(
     source: &str,
     info: Option<&SessionInfo>,
 ) -> Result<Vec<(TopicPartition, Arc<str>)>> {
+    // A session names its data source itself: one that no topic can be called after has no topics, and is no reason to
+    // stop reading the others.
+    if info.is_some() && layout.place(source, "").and_then(|_| layout.essentials(source)).is_err() {
+        return Ok(Vec::new());
+    }
     let mut found = Vec::new();
     let mut all_of = |topic: &str, stream: &str| {
         let stream: Arc<str> = stream.into();
@@ -92,6 +97,8 @@ pub(crate) fn places(
         if let Some(label) = layout.stream_label(source, topic, *partition)
             && !label.is_empty()
             && !streams.contains(&label)
+            // Offsets may name anything; what cannot be a topic is none.
+            && layout.place(source, &label).is_ok()
         {
             streams.push(label);
         }

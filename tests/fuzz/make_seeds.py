@@ -18,6 +18,7 @@ LARGEST = 300
 def save(target: str, data: bytes) -> None:
     """A seed is named after its bytes, as the fuzzer does it."""
     if len(data) <= LARGEST:
+        (HERE / "corpus" / target).mkdir(exist_ok=True)
         (HERE / "corpus" / target / sha1(data, usedforsecurity=False).hexdigest()).write_bytes(data)
 
 
@@ -37,3 +38,25 @@ draw = random.Random(6)
 for length in range(8, LARGEST, 8):
     window, percent = draw.choice((9, 99, 199, 255)), draw.choice((0, 4, 19, 99))
     save("merge", bytes([window, percent]) + draw.randbytes(length))
+# Packets of every type share one target: the first byte is the type.
+for name in ("envelopes", "odd_envelopes"):
+    for vector in json.loads((VECTORS / f"{name}.json").read_text())[::8]:
+        content = bytes.fromhex(vector["hex"])
+        for kind in range(20):
+            if len(content) < 60 and (kind + len(content)) % 7 == 0:
+                save("packet", bytes([kind]) + content)
+for kind in range(20):
+    save("packet", bytes([kind]))
+    # One field of each wire type and number, cut short and whole.
+    save("packet", bytes([kind]) + b"\x0a\x01a\x12\x01b\x18\x01\x22\x00\x29" + bytes(8) + b"\x35" + bytes(4) + b"\x3a")
+    save("packet", bytes([kind]) + b"\x0a\x04\x0a\x02\x0a\x00\x11" + b"\xff" * 8 + b"\x1a\x05\x0a\x01k\x10\x01")
+for shape in range(16):
+    for parts in (
+        ["POC", "Car", "Stream1", "x", "POC.Sys.SessionInfo", "POC.Data.Car.Stream1:0", "SessionInfo", "Car_essential"],
+        ["", "a b", "\x1b[2J", "", "Data.\u202e", "Data..", "Sys.SessionInfo", "Data.Car:99999999999"],
+        ["D." * 120, "C" * 240, "s" * 249, ".", "..", ":"],
+    ):
+        save("names", bytes([shape]) + "\n".join(parts).encode())
+for target in ("sessions", "formats", "grid"):
+    for length in range(6, 240, 6):
+        save(target, draw.randbytes(length))

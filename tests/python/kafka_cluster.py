@@ -8,10 +8,11 @@ import json
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
@@ -38,6 +39,10 @@ class KafkaCluster:
     """The java executable that runs it."""
     version: str
     """Version of Apache Kafka."""
+    addresses: Sequence[str]
+    """Where each broker listens, whatever it advertises."""
+    order: Callable[[str], None]
+    """Gives an order to the supervisor, such as `kill 1`, and waits until it is done; see `scripts/kafka.py`."""
 
     def tool(self, main_class: str, *arguments: str, stdin: str = "", timeout_s: float = 60.0) -> str:
         """Run one of Kafka's own Java tools and return what it prints.
@@ -67,14 +72,15 @@ def kafka_tool(
 
 @contextmanager
 def kafka_cluster(
-    settings: Mapping[str, str] | None = None, *, jvm: Sequence[str] = (), port: int = 0
+    settings: Mapping[str, str] | None = None, *, jvm: Sequence[str] = (), port: int = 0, advertise: Sequence[str] = ()
 ) -> Iterator[KafkaCluster]:
-    """Start a broker and end it with the block.
+    """Start a broker, or a cluster of three, and end it with the block.
 
     Args:
         settings: Settings of the broker beside those of `scripts/kafka.py`, for example `message.max.bytes`.
         jvm: Options of its JVM.
         port: Port for clients, a free one by default.
+        advertise: `host:port` that clients are told, for each broker: there are as many brokers as addresses.
 
     Raises:
         RuntimeError: When it cannot be started; with Kafka's own last words.
@@ -82,6 +88,8 @@ def kafka_cluster(
     command = [sys.executable, str(SCRIPT), "serve", f"--port={port}", f"--deadline={READY_S}"]
     command += [f"--set={name}={value}" for name, value in (settings or {}).items()]
     command += [f"--jvm={option}" for option in jvm]
+    if advertise:
+        command += [f"--brokers={len(advertise)}", *(f"--advertise={address}" for address in advertise)]
     # Leaving the block closes the pipe, then waits for the process.
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -89,15 +97,28 @@ def kafka_cluster(
         assert child.stdin is not None
         assert child.stdout is not None
         try:
-            line = child.stdout.readline()
-            said = json.loads(line) if line else {"error": f"{SCRIPT} ended with code {child.wait()}"}
-            if "error" in said:
-                raise RuntimeError(f"Apache Kafka could not be started: {said['error']}")
+            said = _answer(child, "Apache Kafka could not be started")
             said |= {"folder": Path(said["folder"]), "jars": Path(said["jars"])}
-            yield KafkaCluster(**said)
+
+            def order(text: str) -> None:
+                assert child.stdin is not None
+                child.stdin.write(f"{text}\n")
+                child.stdin.flush()
+                assert _answer(child, f"Apache Kafka, asked to {text}") == {"done": text}
+
+            yield KafkaCluster(order=order, **said)
         finally:
             child.stdin.close()
             child.wait()
+
+
+def _answer(child: subprocess.Popen[str], doing: str) -> dict[str, Any]:
+    assert child.stdout is not None
+    line = child.stdout.readline()
+    said: dict[str, Any] = json.loads(line) if line else {"error": f"{SCRIPT} ended with code {child.wait()}"}
+    if "error" in said:
+        raise RuntimeError(f"{doing}: {said['error']}")
+    return said
 
 
 def assert_ready(address: str, timeout_s: float = 20.0) -> None:

@@ -13,8 +13,14 @@ use telewire::packet::{
 
 #[path = "../fuzz/checks.rs"]
 mod checks;
+#[path = "../fuzz/folds.rs"]
+mod folds;
+#[path = "../fuzz/grids.rs"]
+mod grids;
 #[path = "../fuzz/merging.rs"]
 mod merging;
+#[path = "../fuzz/packets.rs"]
+mod packets;
 
 /// The system's allocator, with a note of what each thread asks it for.
 struct Counting;
@@ -107,6 +113,31 @@ fn the_corpus_of_written_packets_passes() {
 #[test]
 fn the_corpus_of_merged_sessions_passes() {
     replay("merge", merging::merge);
+}
+
+#[test]
+fn the_corpus_of_packets_of_every_type_passes() {
+    replay("packet", packets::packet);
+}
+
+#[test]
+fn the_corpus_of_names_of_topics_passes() {
+    replay("names", packets::names);
+}
+
+#[test]
+fn the_corpus_of_session_records_passes() {
+    replay("sessions", folds::sessions);
+}
+
+#[test]
+fn the_corpus_of_format_definitions_passes() {
+    replay("formats", folds::formats);
+}
+
+#[test]
+fn the_corpus_of_grids_passes() {
+    replay("grid", grids::grid);
 }
 
 /// Packets of every kind as cars send them, with zeros and statuses among the samples.

@@ -14,12 +14,14 @@ from telewire.aio.reader import Reader
 from telewire.aio.session import Session
 from telewire.aio.threads import run
 from telewire.aio.watches import FormatWatch, SessionWatch
+from telewire.health import GRACE_S
 
 if TYPE_CHECKING:
     from telewire.aio.options import ConnectOptions, EssentialsOptions, ReadOptions, SessionOptions
     from telewire.client import Layout
     from telewire.formats import DataFormat
     from telewire.grid_block import Aggregate, GridBlock
+    from telewire.health import Health, NativeStatistics
     from telewire.metadata import Definitions
     from telewire.packet_writer import Flushed, PacketWriter
     from telewire.resampling import Gaps
@@ -97,9 +99,16 @@ class Client:
         since: datetime | int | None = None,
         live: bool | None = None,
         limit: int | None = None,
+        activity: bool = False,
     ) -> list[SessionInfo]:
         """The sessions on the brokers as of now, oldest first."""
-        return await run(lambda: self._client.sessions(data_source, since=since, live=live, limit=limit))
+        return await run(
+            lambda: self._client.sessions(data_source, since=since, live=live, limit=limit, activity=activity)
+        )
+
+    async def retention_warnings(self, data_source: str) -> list[str]:
+        """What an administrator should change so that sessions are not forgotten before their data."""
+        return await run(lambda: self._client.retention_warnings(data_source))
 
     async def session(self, key: str) -> SessionInfo:
         """One session as of now."""
@@ -236,6 +245,18 @@ class Client:
             )
 
         return await run(load)
+
+    async def health(self, grace_s: float = GRACE_S) -> Health:
+        """How it is doing; see `telewire.Client.health`. Nothing is waited for."""
+        return self._client.health(grace_s)
+
+    async def statistics(self) -> list[NativeStatistics]:
+        """The statistics of librdkafka itself; see `telewire.Client.statistics`."""
+        return self._client.statistics()
+
+    async def metrics_text(self) -> str:
+        """All figures in Prometheus' text format; see `telewire.Client.metrics_text`."""
+        return self._client.metrics_text()
 
     async def close(self, timeout_s: float = 5.0) -> Flushed:
         """Flush and close; see `telewire.Client.close`."""

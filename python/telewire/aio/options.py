@@ -28,6 +28,7 @@ class ConnectOptions(TypedDict, total=False):
     connect_timeout_s: float | None
     quiet_s: float | None
     on_outage: Literal["fail", "wait"] | None
+    statistics_s: float | None
     config: str | os.PathLike[str] | Config | None
 
 

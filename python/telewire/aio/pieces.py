@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from telewire.aio.threads import Worker
+from telewire.errors import ClosedError
 
 if TYPE_CHECKING:
     from telewire.aio.reader import Reader
+    from telewire.aio.threads import Worker
     from telewire.pieces import Pieces as BlockingPieces
 
 __all__: list[str] = []
@@ -25,12 +25,12 @@ class Pieces(Generic[B, T]):
     Leaving an ``async for`` by cancellation loses nothing: the next iteration goes on with what would have come.
     """
 
-    def __init__(self, reader: Reader, start: Callable[[], Awaitable[B]]) -> None:
+    def __init__(self, reader: Reader, start: Callable[[], Awaitable[B]], worker: Worker[bool]) -> None:
         self._reader = reader
         self._start = start
         self._blocking: B | None = None
-        self._worker = Worker()
-        self._fetch: asyncio.Future[bool] | None = None
+        # The reader's to stop.
+        self._worker = worker
 
     @property
     def reader(self) -> Reader:
@@ -47,28 +47,23 @@ class Pieces(Generic[B, T]):
 
     async def __anext__(self) -> T:
         if self._blocking is None:
-            self._blocking = await self._start()
+            try:
+                self._blocking = await self._start()
+            except ClosedError:
+                if not self._reader.closed:
+                    raise
+                raise StopAsyncIteration from None
         blocking = self._blocking
         # While a fetch is under way its thread has the iterator; what it brings is taken afterwards.
-        found: T | None = blocking.take() if self._fetch is None else None
+        found: T | None = None if self._worker.busy else blocking.take()
         while found is None:
-            if self._fetch is None:
-                self._fetch = self._worker.submit(blocking.fetch)
-            # A cancelled await must not lose what is on its way: it is awaited again by the next iteration.
-            fetch = self._fetch
-            try:
-                more = await asyncio.shield(fetch)
-            finally:
-                if fetch.done():
-                    self._fetch = None
-            if not more:
+            if not await self._worker.run(blocking.fetch):
                 raise StopAsyncIteration
             found = blocking.take()
         return found
 
     async def close(self, timeout_s: float = 5.0) -> None:
         """Stop reading; an iteration that waits ends. May be called again."""
-        self._worker.stop()
         await self._reader.close(timeout_s)
 
     async def __aenter__(self) -> Self:
@@ -78,7 +73,6 @@ class Pieces(Generic[B, T]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._worker.stop()
         if kind is not None and self._blocking is not None:
             self._blocking.forget()
         await self._reader.__aexit__(kind, error, trace)

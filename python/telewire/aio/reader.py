@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from telewire.aio.blocks import Blocks
 from telewire.aio.resampled import Resampled
-from telewire.aio.threads import Worker, run
+from telewire.aio.threads import Begun, Worker, run
 from telewire.aio.windows import Windows
 from telewire.reader import BLOCK_BYTES, undecodable
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from telewire.blocks import Blocks as BlockingBlocks
     from telewire.durations import Length
     from telewire.grid_block import Aggregate, GridBlock
+    from telewire.health import ReaderHealth
     from telewire.reader import ReadCounts, ReaderEvent
     from telewire.reader import Reader as BlockingReader
     from telewire.resampled import Process, Rates
@@ -39,28 +40,30 @@ class Reader:
     """
 
     def __init__(self, start: Callable[[], BlockingReader]) -> None:
-        self._start = start
-        self._reader: BlockingReader | None = None
-        self._worker = Worker()
-        self._fetch: asyncio.Future[list[_core.Packet] | None] | None = None
+        self._begun = Begun("the reader", start, lambda reader: reader.close())
+        self._worker: Worker[list[_core.Packet] | None] = Worker()
+        # Of what reads through this reader.
+        self._workers: list[Worker[bool]] = []
         self._batch: Iterator[_core.Packet] = iter(())
-        self._batches: Iterator[list[_core.Packet]] | None = None
         self._handled: _core.Packet | None = None
 
-    async def _begin(self) -> BlockingReader:
-        if self._reader is None:
-            self._reader = await run(self._start)
-        return self._reader
+    @property
+    def _reader(self) -> BlockingReader | None:
+        return self._begun.thing
 
     @property
     def counts(self) -> ReadCounts | None:
         """Totals so far; None before reading has begun."""
         return None if self._reader is None else self._reader.counts
 
+    async def health(self) -> ReaderHealth | None:
+        """How it is doing; see `telewire.Reader.health`. None before reading has begun. Nothing is waited for."""
+        return None if self._reader is None else self._reader.health()
+
     @property
     def closed(self) -> bool:
         """Whether it was closed."""
-        return self._reader is not None and self._reader.closed
+        return self._begun.closed or (self._reader is not None and self._reader.closed)
 
     @property
     def aligned(self) -> bool:
@@ -69,25 +72,27 @@ class Reader:
 
     async def align(self, on: bool = True) -> None:
         """Keep the streams of each session together in time; see `telewire.Reader.align`. Reading begins with it."""
-        reader = await self._begin()
+        reader = await self._begun.get()
         await run(lambda: reader.align(on))
 
     async def session(self) -> SessionInfo | None:
         """The session that is read, as it is known now; None when a pattern is read."""
-        reader = await self._begin()
+        reader = await self._begun.get()
         return await run(lambda: reader.session)
 
     def __aiter__(self) -> AsyncIterator[_core.Packet]:
         return self
 
     async def __anext__(self) -> _core.Packet:
-        reader = await self._begin()
+        reader = await self._begun.find()
+        if reader is None:
+            raise StopAsyncIteration
         if self._handled is not None:
             reader.store(self._handled)
             self._handled = None
         packet = next(self._batch, None)
         while packet is None:
-            batch = await self._next_batch(reader)
+            batch = await self._worker.run(reader.fetch)
             if batch is None:
                 raise StopAsyncIteration
             self._batch = iter(batch)
@@ -98,13 +103,9 @@ class Reader:
             raise undecodable(packet)
         return packet
 
-    async def _next_batch(self, reader: BlockingReader) -> list[_core.Packet] | None:
-        if self._fetch is None:
-            self._fetch = self._worker.submit(reader.fetch)
-        # A cancelled await must not lose the batch that is on its way: it is awaited again by the next iteration.
-        batch = await asyncio.shield(self._fetch)
-        self._fetch = None
-        return batch
+    def _new_worker(self) -> Worker[bool]:
+        self._workers.append(Worker())
+        return self._workers[-1]
 
     @overload
     def blocks(
@@ -134,10 +135,10 @@ class Reader:
         """Read the samples as columns; see `telewire.Reader.blocks`. Reading begins when it is entered or iterated."""
 
         async def start() -> BlockingBlocks[Any]:
-            reader = await self._begin()
+            reader = await self._begun.get()
             return reader.blocks(parameters, events=events, block_bytes=block_bytes)
 
-        return Blocks(self, start)
+        return Blocks(self, start, self._new_worker())
 
     @overload
     def windows(
@@ -173,10 +174,10 @@ class Reader:
         """Read samples in order of time; see `telewire.Reader.windows`. Reading begins when it is iterated."""
 
         async def start() -> BlockingWindows[Any]:
-            reader = await self._begin()
+            reader = await self._begun.get()
             return reader.windows(parameters, length=length, slide=slide, others=others, events=events)
 
-        return Windows(self, start)
+        return Windows(self, start, self._new_worker())
 
     @overload
     def resample(
@@ -224,7 +225,7 @@ class Reader:
         """Read the samples on grids; see `telewire.Reader.resample`. Reading begins when it is entered or iterated."""
 
         async def start() -> BlockingResampled[Any]:
-            reader = await self._begin()
+            reader = await self._begun.get()
             return reader.resample(
                 rates,
                 parameters=parameters,
@@ -237,7 +238,7 @@ class Reader:
                 events=events,
             )
 
-        return Resampled(self, start)
+        return Resampled(self, start, self._new_worker())
 
     async def close(self, timeout_s: float = 5.0) -> None:
         """Stop reading; an iteration that waits ends. May be called again."""
@@ -245,7 +246,10 @@ class Reader:
 
     async def _close(self, timeout_s: float, *, clean: bool) -> None:
         reader = self._reader
+        self._begun.close()
         self._worker.stop()
+        for worker in self._workers:
+            worker.stop()
         if reader is None:
             return
         if clean and self._handled is not None:
@@ -254,7 +258,7 @@ class Reader:
         await run(lambda: reader.close(timeout_s))
 
     async def __aenter__(self) -> Self:
-        await self._begin()
+        await self._begun.get()
         return self
 
     async def __aexit__(

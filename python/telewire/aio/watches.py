@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
-from telewire.aio.threads import Worker, run
+from telewire.aio.threads import Begun, Worker
 from telewire.formats import FormatChange
 from telewire.session_info import SessionChange
 
@@ -31,38 +30,33 @@ class Watch(Generic[T]):
     """An asynchronous iterator of changes; it ends when it is closed."""
 
     def __init__(self, start: Callable[[], BlockingWatch[T]]) -> None:
-        self._start = start
-        self._watch: BlockingWatch[T] | None = None
-        self._worker = Worker()
-        self._next: asyncio.Future[T | None] | None = None
-
-    async def _begin(self) -> BlockingWatch[T]:
-        if self._watch is None:
-            self._watch = await run(self._start)
-        return self._watch
+        self._begun = Begun("the watch", start, lambda watch: watch.close())
+        self._worker: Worker[T | None] = Worker()
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self
 
     async def __anext__(self) -> T:
-        watch = await self._begin()
-        if self._next is None:
-            self._next = self._worker.submit(watch.next)
-        # A cancelled await must not lose the change that is on its way.
-        change = await asyncio.shield(self._next)
-        self._next = None
+        watch = await self._begun.find()
+        change = None if watch is None else await self._worker.run(watch.next)
         if change is None:
             raise StopAsyncIteration
         return change
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._begun.closed
+
     async def close(self) -> None:
         """Stop watching; an iteration that waits ends. May be called again."""
+        self._begun.close()
         self._worker.stop()
-        if self._watch is not None:
-            self._watch.close()
+        if self._begun.thing is not None:
+            self._begun.thing.close()
 
     async def __aenter__(self) -> Self:
-        await self._begin()
+        await self._begun.get()
         return self
 
     async def __aexit__(

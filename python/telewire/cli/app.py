@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from telewire.cli import broker, demo, import_file, sessions, tail
+from telewire.cli import broker, demo, end, import_file, sessions, tail
 
 app = typer.Typer(
     name="telewire",
@@ -20,6 +20,7 @@ app.command("demo")(demo.demo)
 app.command("broker")(broker.broker)
 app.command("sessions")(sessions.sessions)
 app.command("tail")(tail.tail)
+app.command("end")(end.end)
 app.command("import")(import_file.import_file)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import re
 import signal
 import threading
@@ -23,6 +25,10 @@ def broker(
     *,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 9092,
+    advertise: Annotated[
+        str | None,
+        typer.Option(help="host:port that clients are told, for proxies and forwarded ports.", show_default="its own"),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder to keep everything in; memory only without it.", show_default=False)
     ] = None,
@@ -35,7 +41,7 @@ def broker(
 
     It listens on this machine only unless --host says otherwise: it asks nobody for a password.
     """
-    settings: dict[str, object] = {}
+    settings: dict[str, object] = {"advertised": advertise}
     if memory is not None:
         settings["memory_budget"] = int(_scaled(memory, _SIZE, _SIZES, "--memory", "512M or 2G"))
     if retention is not None:
@@ -43,6 +49,9 @@ def broker(
 
     import telewire
 
+    if "TELEWIRE_LOG" not in os.environ:
+        # Bytes that were cut, a full disk: who runs a broker has to see it without asking.
+        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -56,6 +65,8 @@ def broker(
             while not stop.wait(0.5):
                 pass
         typer.echo("stopped")
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

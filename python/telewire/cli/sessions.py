@@ -46,7 +46,7 @@ def sessions(
         raise typer.BadParameter(f"{since!r}: use 30m, 2h, 7d or an ISO 8601 time", param_hint="--since") from None
     with connect(broker, domain, layout) as client:
         watcher = client.watch_sessions() if watch else None
-        found = client.sessions(data_source, since=earliest, live=live, limit=limit)
+        found = client.sessions(data_source, since=earliest, live=live, limit=limit, activity=live is not False)
         if as_json:
             _print_json(found, lines=watch)
         else:

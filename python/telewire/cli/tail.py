@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from telewire.cli.exits import USAGE, fail, reported
+from telewire.cli.exits import reported
+from telewire.cli.keys import find
 from telewire.cli.options import Broker, Domain, Json, Layout, connect
 from telewire.cli.text import clock_ns, iso_ns, safe
 
@@ -74,22 +75,10 @@ def _reader(
             start="beginning" if from_beginning else "edge",
             on_undecodable="keep",
         )
-    info = _find(client, session_key)
+    info = find(client, session_key)
     if info.live and not from_beginning:
         return client.read(info.key, mode="live", start="edge", on_undecodable="keep")
     return client.read(info.key, on_undecodable="keep")
-
-
-def _find(client: telewire.Client, session_key: str) -> telewire.SessionInfo:
-    known = client.sessions()
-    matches = [info for info in known if info.key == session_key] or [
-        info for info in known if info.key.startswith(session_key)
-    ]
-    if not matches:
-        fail(f"no session has the key '{session_key}'; `telewire sessions` lists what is there", USAGE)
-    if len(matches) > 1:
-        fail(f"'{session_key}' begins the keys of {len(matches)} sessions; give more of it", USAGE)
-    return matches[0]
 
 
 def _packet_lines(reader: telewire.Reader, client: telewire.Client, *, as_json: bool) -> Iterator[str]:

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from telewire.safe_text import printable as safe
+
+__all__ = ["ago", "clock_ns", "iso_ns", "parse_since", "parse_speed", "safe"]
+
 _SINCE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
 _SINCE_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_LONGEST: Final = 400
-
-
-def safe(text: str, longest: int = _LONGEST) -> str:
-    """The text without anything that could steer a terminal; longer ones are cut."""
-    cut = text if len(text) <= longest else f"{text[:longest]}…"
-    return "".join(
-        c
-        if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-        else c.encode("unicode_escape").decode()
-        for c in cut
-    )
 
 
 def iso_ns(time_ns: int) -> str:

@@ -16,6 +16,12 @@ use crate::stream::reader::{Item, Packet};
 /// For how long a partition is waited for that gives neither a record nor word that there is none.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How much is held back before partitions are paused, when the queue has no limit of its own, and at least.
+/// After the reader has not listened for so long, because its queue was full, what it knows of the ends may be old:
+/// librdkafka's queue was full as well, and then it fetches nothing.
+const DEAF: Duration = Duration::from_millis(200);
+/// So long it listens to an empty queue of librdkafka before it believes in ends again: the broker keeps an answer back for
+/// up to 100 ms, and each says where the partition ends.
+const RELISTEN: Duration = Duration::from_millis(300);
 const DEFAULT_BUDGET: usize = 32 << 20;
 const LEAST_BUDGET: usize = 256 << 10;
 /// What pausing cannot prevent: packets that were under way, and sessions that wait for each other. Beyond this, order
@@ -31,6 +37,8 @@ pub(super) struct Supply {
     heard: bool,
     /// It has not, for so long that nobody waits for it any more.
     given_up: bool,
+    /// What is known of the end is from before the reader could not listen for a while.
+    stale: bool,
     /// Not fetched: it is far ahead of the others.
     pub(super) paused: bool,
     /// Whether it was caught up when that was last looked at, and in which round.
@@ -40,12 +48,16 @@ pub(super) struct Supply {
 impl Supply {
     /// A record came, or word that there is none before this offset.
     pub(super) fn hear(&mut self, end: Option<i64>) {
-        *self = Self { end, heard: true, paused: self.paused, ..Self::default() };
+        // A record may have lain in librdkafka's queue for as long as the reader did not listen: it is no news of the end.
+        *self = Self { end, heard: true, paused: self.paused, stale: self.stale, ..Self::default() };
     }
 
     /// Whether there is nothing behind this position. `latest` is where the partition ended when librdkafka last had an
     /// answer of the broker: what was in it may still lie in librdkafka's queue.
     fn is_at_end(&mut self, position: i64, latest: Option<i64>) -> bool {
+        if self.stale {
+            return false;
+        }
         if self.end.is_none() && self.heard {
             // Word of the end comes with the next answer, for which the broker has up to 100 ms. The last one says as
             // well where the partition ends, but from before reading began here it may be any old one.
@@ -75,6 +87,10 @@ pub(super) struct Gate {
     opened: Instant,
     /// Packets could come since then.
     pub(super) listening: bool,
+    /// All of librdkafka's packets were taken when it was last asked for some.
+    pub(super) drained: bool,
+    /// For how long ends are not believed in yet; see [`RELISTEN`].
+    unsure: Duration,
     /// How often they were.
     round: u64,
     /// Some partitions are paused.
@@ -85,7 +101,18 @@ pub(super) struct Gate {
 impl Gate {
     pub(super) fn new(turn: u64, buffer_bytes: usize, now: Instant) -> Self {
         let budget = if buffer_bytes == 0 { DEFAULT_BUDGET } else { (buffer_bytes / 2).max(LEAST_BUDGET) };
-        Self { turn, budget, said: (0, 0), opened: now, listening: false, round: 0, pausing: false, warned: false }
+        Self {
+            turn,
+            budget,
+            said: (0, 0),
+            opened: now,
+            listening: false,
+            drained: false,
+            unsure: Duration::ZERO,
+            round: 0,
+            pausing: false,
+            warned: false,
+        }
     }
 
     pub(super) fn is_on(&self) -> bool {
@@ -252,6 +279,7 @@ impl Feed {
         let passed = self.now.duration_since(self.gate.opened).min(TICK * 2);
         self.gate.opened = self.now;
         let passed = if std::mem::take(&mut self.gate.listening) { passed } else { Duration::ZERO };
+        self.listen_again(passed);
         self.gate.round += 1;
         let round = self.gate.round;
         let (mut packets, mut bytes) = self.core.queue.space();
@@ -301,6 +329,25 @@ impl Feed {
         }
         self.pause_far_ahead();
         self.say_held();
+    }
+
+    /// The queue has room again after so long.
+    pub(super) fn was_deaf(&mut self, time: Duration) {
+        if time >= DEAF {
+            self.gate.unsure = RELISTEN;
+            self.parts.iter_mut().for_each(|part| part.supply.stale = true);
+        }
+    }
+
+    /// Counts the time in which the broker's answers were heard, until what they say of ends is believed again.
+    fn listen_again(&mut self, passed: Duration) {
+        if self.gate.unsure.is_zero() || !self.gate.drained {
+            return;
+        }
+        self.gate.unsure = self.gate.unsure.saturating_sub(passed);
+        if self.gate.unsure.is_zero() {
+            self.parts.iter_mut().for_each(|part| part.supply.stale = false);
+        }
     }
 
     /// Pauses partitions that are far ahead once much is held back, but none that somebody waits for, and resumes those of
@@ -414,7 +461,7 @@ mod tests {
         for slot in 0..2 {
             let topic: Arc<str> = format!("t{slot}").into();
             let place = TopicPartition::new(topic.clone(), 0);
-            parts.push(Part { place, position: 7, resumed_at: None, users: 1, supply: Supply::default() });
+            parts.push(Part { users: 1, ..Part::new(place, 7, None) });
             let origin = Origin { session: session.clone(), stream: topic.clone(), topic: topic.clone(), partition: 0 };
             let origin = (Arc::new(origin), 0);
             places.insert(slot, Place { stream: topic, next: 0, origin, captured: 0, end: None });
@@ -449,6 +496,20 @@ mod tests {
         assert!(!supply.is_at_end(7, Some(9)), "two more were fetched");
         supply.hear(None);
         assert!(supply.is_at_end(9, Some(9)));
+    }
+
+    #[test]
+    fn an_end_from_before_the_reader_stopped_listening_is_not_believed_in() {
+        let mut supply = Supply::default();
+        supply.hear(Some(9));
+        assert!(supply.is_at_end(9, Some(9)));
+        supply.stale = true;
+        assert!(!supply.is_at_end(9, Some(9)), "the partition may have gone on meanwhile");
+        supply.hear(None);
+        assert!(!supply.is_at_end(10, Some(10)), "a record that librdkafka had fetched long before");
+        supply.stale = false;
+        assert!(supply.is_at_end(10, Some(10)));
+        assert!(!supply.is_at_end(10, Some(60)), "and in fact it had");
     }
 
     #[test]

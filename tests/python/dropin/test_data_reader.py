@@ -326,6 +326,17 @@ def test_what_a_processor_raises_is_logged_and_only_that_result_is_left_out(libr
     assert 'support_lib_handler_errors_total{service="data reader"} 2' in library.library.metrics_text()
 
 
+def test_a_processor_that_raises_in_every_interval_does_not_fill_the_log(library: Lab) -> None:
+    def process(_: ProcessContext) -> Any:
+        raise RuntimeError("always")
+
+    samples = in_ms(*((10000 + 10 * i, i) for i in range(1000)))
+    assert delivered(library, {"V": samples}, 100.0, processor=process).all == []
+    assert 'support_lib_handler_errors_total{service="data reader"} 1000' in library.library.metrics_text()
+    # One by one at first, then one a second.
+    assert 10 <= len(library.log.of("error")) < 40
+
+
 def test_a_processor_without_results_sends_no_batch(library: Lab) -> None:
     assert delivered(library, {"V": V}, 4.0, processor=lambda _: None).all == []
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import telewire
+from ma_dataplatforms_streaming_support_library.contracts.buffering.end_sample_data import EndSampleData
+from ma_dataplatforms_streaming_support_library.contracts.buffering.end_timestamp_data import EndTimestampData
 from ma_dataplatforms_streaming_support_library.contracts.packet_reading.packet_reading_configuration import (
     PacketReadingConfiguration,
 )
@@ -443,6 +445,69 @@ def test_a_handler_that_does_not_return_is_left_alone(library: SampleLab) -> Non
     go_on.set()
     time.sleep(0.3)
     assert len(merged.all) == count
+
+
+def test_a_handler_that_does_not_return_keeps_the_end_from_nobody_else(library: SampleLab) -> None:
+    reader = library.reader(SOURCE, ended(library))
+    service, merged = library.merge(reader)
+    begun, go_on = threading.Event(), threading.Event()
+    times: list[object] = []
+    ends: list[object] = []
+
+    def hanging(data: object) -> None:
+        if isinstance(data, EndSampleData):
+            ends.append(data)
+        begun.set()
+        go_on.wait(DEADLINE_S)
+
+    service.add_sample_handler(hanging)
+    service.add_timestamp_handler(times.append)
+    reader.start()
+    assert begun.wait(DEADLINE_S)
+    pump = next(thread for thread in threading.enumerate() if thread.name == "telewire-sample reader")
+    assert not service.stop().success
+    # Of both shapes, and before `stop` returned.
+    told = [merged.all.copy(), times.copy()]
+    assert [name for name, _ in merged.all] == [
+        "session_data_merging_started",
+        "start",
+        "end",
+        "session_data_merging_completed",
+    ]
+    assert [type(data) for data in times] == [EndTimestampData]
+    go_on.set()
+    pump.join(DEADLINE_S)
+    assert not pump.is_alive()
+    assert [merged.all, times, ends] == [*told, []]
+
+
+@pytest.mark.parametrize("kind", [MemoryError, RuntimeError, telewire.FormatError])
+def test_whatever_fails_in_merging_the_rest_comes_and_the_end(
+    library: SampleLab, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    push = telewire.Merger.push
+    failed = threading.Event()
+
+    def fail_once(self: telewire.Merger, items: Any) -> Any:
+        if items and not failed.is_set():
+            failed.set()
+            raise kind("wanted")
+        return push(self, items)
+
+    with library.recording() as session:
+        reader = library.reader(SOURCE, session.key)
+        _, merged = library.merge(reader)
+        reader.start()
+        rows(session, "", "A", [0, 4000, 8000], [0.0, 1.0, 2.0])
+        eventually(lambda: merged.samples)
+        monkeypatch.setattr(telewire.Merger, "push", fail_once)
+        rows(session, "", "A", [9000], [3.0])
+        assert failed.wait(DEADLINE_S)
+        rows(session, "", "A", [10_000], [4.0])
+    merged.await_event("session_data_merging_completed")
+    assert [time for _, time, _ in merged.samples] == [0, 4000, 8000, 10_000]
+    assert [merged.names.count(name) for name in ("start", "end")] == [1, 1]
+    assert any("not merged: wanted" in line for line in library.log.of("error"))
 
 
 def test_a_slow_handler_gets_no_more_than_the_termination_time_and_the_end(library: SampleLab) -> None:

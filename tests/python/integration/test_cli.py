@@ -82,7 +82,7 @@ def test_version_tells_how_it_was_built() -> None:
 def test_help_names_every_verb_and_the_exit_codes_and_loads_nothing_heavy() -> None:
     done = run("--help")
     assert done.returncode == 0
-    for word in ("demo", "broker", "sessions", "tail", "import", "130"):
+    for word in ("demo", "broker", "sessions", "tail", "end", "import", "130"):
         assert word in done.stdout
     program = (
         "import sys\nsys.argv = ['telewire', '--help']\nfrom telewire.cli import main\n"

@@ -101,6 +101,37 @@ def test_only_what_was_asked_for_is_loaded(client: telewire.Client, session: tel
         client.load(session.key, start_ns=5, end_ns=4)
 
 
+def test_a_parameter_asked_for_by_its_name_is_there_or_an_error(
+    client: telewire.Client, session: telewire.Session
+) -> None:
+    session.stream("Chassis").write_periodic("vCar:Chassis", start_ns=T0, interval_ns=10, values=[1.0, 2.0])
+    session.end()
+    with pytest.raises(telewire.ConfigError, match=r"'vCra:Chassis' is not here; did you mean .*vCar:Chassis"):
+        client.load(session.key, "vCra:Chassis")
+    with pytest.raises(telewire.ConfigError, match="'vCra:Chassis' is not here"):
+        client.load(session.key, ["vCar:Chassis", "vCra:Chassis"], rate=100.0)
+    # A pattern that nothing fits is no mistake.
+    assert len(client.load(session.key, "nothing*")) == 0
+    # Configured, and never written; or written at another time.
+    data = client.load(session.key, ["vCar:Chassis", "gLat:Chassis"])
+    assert [len(data[name]) for name in ("vCar:Chassis", "gLat:Chassis")] == [2, 0]
+    assert len(client.load(session.key, "vCar:Chassis", start_ns=T0 + 1000)["vCar:Chassis"]) == 0
+    assert data.to_arrow().num_rows == data.to_pandas().shape[0] == data.to_polars().height == 2
+    grid = client.load(session.key, ["vCar:Chassis", "gLat:Chassis"], rate=100.0)
+    assert list(grid.parameters) == ["vCar:Chassis", "gLat:Chassis"]
+    assert np.isnan(grid.column("gLat:Chassis")).all()
+    assert not np.isnan(grid.column("vCar:Chassis")).all()
+
+
+def test_a_text_cannot_be_brought_to_a_rate(client: telewire.Client, session: telewire.Session) -> None:
+    session.configure([telewire.Parameter("gear:Chassis", data_type="string", row=True)])
+    session.stream("Chassis").write_rows("gear:Chassis", timestamps_ns=[T0], values=[["neutral"]])
+    session.end()
+    with pytest.raises(telewire.ConfigError, match="'gear:Chassis' is text"):
+        client.load(session.key, "gear:Chassis", rate=10.0)
+    assert list(client.load(session.key, rate=10.0).parameters) == []
+
+
 def test_a_live_session_is_loaded_up_to_now(client: telewire.Client, session: telewire.Session) -> None:
     stream = session.stream("Chassis")
     for index in range(3):

@@ -84,6 +84,19 @@ class Example:
         return [packet for packet in self._packets if packet.stream == stream and packet.type in types]
 
 
+def test_what_is_neither_packet_nor_event_is_refused_and_nothing_was_taken(
+    client: telewire.Client, session: telewire.Session
+) -> None:
+    session.stream("s1").write_periodic("A", start_ns=1000 * MS, interval_ns=1, values=[1.0])
+    example = Example(client, session)
+    example.read()
+    merger = client.merger(length="1s")
+    for wrong in (1, None, object()):
+        with pytest.raises(telewire.ConfigError, match=r"push takes packets and events as Reader\.fetch_items gives"):
+            merger.push([*example.of("s1", "PeriodicData"), wrong])  # type: ignore[list-item]
+    assert merger.counts().received == 0
+
+
 def test_the_worked_example_bit_for_bit(client: telewire.Client, session: telewire.Session) -> None:
     s1, s2 = session.stream("s1"), session.stream("s2")
     for start in (1000, 1500, 2000):

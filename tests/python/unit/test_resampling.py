@@ -367,7 +367,16 @@ def test_samples_that_cannot_be_taken_say_why() -> None:
         resampler.take_column("V", [1.0], [1.0])
     with pytest.raises(ConfigError, match="never negative"):
         resampler.take_column("V", [-5], [1.0])
-    list(resampler.advance(5000 * MS))
+    with pytest.raises(ConfigError, match="must be numbers, booleans or texts, not complex128"):
+        resampler.take_column("V", [1], [1j])
+    for wrong in (-1, 1 << 64, 2.5, "now", True, None):
+        with pytest.raises(ConfigError, match="frontier_ns must be a time in whole ns"):
+            resampler.advance(wrong)  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match="frontier_ns must be a time in whole ns"):
+            resampler.begin_at(wrong)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="take is for windows"):
+        resampler.take(None)  # type: ignore[arg-type]
+    list(resampler.advance(np.uint64(5000 * MS)))  # type: ignore[arg-type]  # as NumPy's times give it
     with pytest.raises(ConfigError, match="before advancing"):
         resampler.take_column("V", [4000 * MS], [1.0])
     list(resampler.finish())

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import builtins
 
+import telewire
+
 __all__ = ["ReadTimeoutError", "SupportLibraryError", "SupportLibraryStateError"]
 
 
@@ -20,6 +22,8 @@ class SupportLibraryError(Exception):
     """
 
     def __init__(self, message: str, error_code: str = "") -> None:
+        # Messages carry names from outside, and end up on terminals and in logs.
+        message = telewire.printable(message, 4000)
         super().__init__(message)
         self.message = message
         self.error_code = str(error_code)

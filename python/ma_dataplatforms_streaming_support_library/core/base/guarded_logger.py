@@ -6,10 +6,13 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
+import telewire
 from ma_dataplatforms_streaming_support_library.core.base.logger import ILogger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_LONGEST = 8000
 
 __all__ = ["GuardedLogger"]
 
@@ -59,4 +62,9 @@ def _call(method: Callable[[str], object], message: str) -> None:
     # A logger that fails has nowhere to be reported. Only on the main thread somebody means to end the program.
     main = threading.current_thread() is threading.main_thread()
     with contextlib.suppress(Exception if main else BaseException):
-        method(message)
+        method(_safe(message))
+
+
+def _safe(message: str) -> str:
+    """Without what names could do to a terminal; further lines are indented, so that none looks like the log's own."""
+    return "\n    ".join(telewire.printable(line, _LONGEST) for line in message.split("\n"))

@@ -36,6 +36,7 @@ _PROTOCOLS: Final = {
 }
 _MECHANISMS: Final = {"plain": "PLAIN", "scramsha256": "SCRAM-SHA-256", "scramsha512": "SCRAM-SHA-512"}
 _SSL_FIELDS: Final = ("ssl_ca_location", "ssl_certificate_location", "ssl_key_location", "ssl_key_password")
+_LARGEST_FILE: Final = 1 << 20
 _OURS: Final = "telewire."
 _CHOICES: Final = {"layout": ("auto", "classic", "domain"), "named_stream_form": ("A", "B")}
 # What the library sets itself; `metadata.broker.list` is librdkafka's other name of the first.
@@ -77,7 +78,7 @@ class Whitelist:
         """
         rules = self.publish if direction == "Publish" else self.consume
         for pattern, allow in rules:
-            if re.fullmatch(_expression(pattern), name, re.IGNORECASE | re.DOTALL):
+            if _matches(pattern.lower(), name.lower()):
                 return allow
         return not rules
 
@@ -253,7 +254,11 @@ def _own_properties(properties: Mapping[str, str]) -> tuple[dict[str, str], dict
 def _json(path: str) -> dict[str, Any]:
     file = Path(path if path.lower().endswith(".json") else f"{path}.json")
     try:
-        content = json.loads(file.read_text("utf-8-sig"))
+        with file.open("rb") as stream:
+            read = stream.read(_LARGEST_FILE + 1)
+        if len(read) > _LARGEST_FILE:
+            raise _malformed(path, f"it has more than {_LARGEST_FILE:,} bytes")
+        content = json.loads(read.decode("utf-8-sig"))
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -282,5 +287,20 @@ def _bare(name: str | None) -> str:
     return re.sub(r"[\s_-]", "", name or "").lower()
 
 
-def _expression(pattern: str) -> str:
-    return "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
+def _matches(pattern: str, name: str) -> bool:
+    """Whether a pattern of ``*`` and ``?`` is the whole name; no pattern makes the time grow beyond both lengths."""
+    at, star, retry = 0, -1, 0
+    place = 0
+    while place < len(name):
+        if at < len(pattern) and pattern[at] == "*":
+            star, retry = at, place
+            at += 1
+        elif at < len(pattern) and pattern[at] in ("?", name[place]):
+            at, place = at + 1, place + 1
+        elif star >= 0:
+            # The last star takes one character more; earlier ones never need to.
+            retry += 1
+            at, place = star + 1, retry
+        else:
+            return False
+    return not pattern[at:].strip("*")

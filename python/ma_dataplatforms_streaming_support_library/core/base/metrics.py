@@ -7,54 +7,29 @@ ours.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from telewire import metrics
+from telewire.metrics import CONTENT_TYPE, Figure, Labels, Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["CONTENT_TYPE", "Figure", "Totals", "to_text"]
 
-CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-
-_Kind = Literal["counter", "gauge"]
-# Every metric there is: its kind, and what it counts.
-_METRICS: Final[dict[str, tuple[_Kind, str]]] = {
-    "stream_api_data_packets_published_total": ("counter", "Data packets accepted for writing."),
-    "stream_api_info_packets_published_total": ("counter", "Info packets accepted for writing."),
-    "stream_api_data_packets_routed_total": ("counter", "Data packets handed to the broker's client."),
-    "stream_api_data_packets_routed_bytes_total": ("counter", "Bytes of data packets handed to the broker's client."),
-    "stream_api_info_packets_routed_total": ("counter", "Info packets handed to the broker's client."),
-    "stream_api_info_packets_routed_bytes_total": ("counter", "Bytes of info packets handed to the broker's client."),
-    "stream_api_data_packets_read_total": ("counter", "Data packets read from the broker."),
-    "stream_api_data_packets_delivered_total": ("counter", "Data packets given to handlers."),
-    "stream_api_essential_packets_read_total": ("counter", "Essential packets read from the broker."),
-    "stream_api_essential_packets_delivered_total": ("counter", "Essential packets given to handlers."),
-    "stream_api_router_messages_received_total": ("counter", "Messages received for a session."),
-    "stream_api_router_messages_received_bytes_total": ("counter", "Bytes of messages received for a session."),
-    "stream_api_sessions_total": ("gauge", "Sessions known."),
-    "stream_api_data_formats_total": ("gauge", "Data formats known."),
-    "stream_api_connections_total": ("gauge", "Readers that run."),
-    "support_lib_handler_errors_total": ("counter", "Exceptions raised by handlers and by event subscribers."),
-    "support_lib_late_samples_total": ("counter", "Samples that came too late for their window."),
-    "support_lib_unresolved_format_packets_total": ("counter", "Packets whose data format nobody has defined."),
-    "support_lib_queue_length": ("gauge", "Packets that wait between broker and program."),
-    "support_lib_write_failures_total": ("counter", "Packets that were accepted and could not be delivered."),
+# Every metric there is.
+_METRICS: Final[Mapping[str, Metric]] = {
+    **metrics.STREAM_API,
+    "support_lib_handler_errors_total": Metric("counter", "Exceptions raised by handlers and by event subscribers."),
+    "support_lib_late_samples_total": Metric("counter", "Samples that came too late for their window."),
+    "support_lib_unresolved_format_packets_total": Metric("counter", "Packets whose data format nobody has defined."),
+    "support_lib_queue_length": Metric("gauge", "Packets that wait between broker and program."),
+    "support_lib_write_failures_total": Metric("counter", "Packets that were accepted and could not be delivered."),
 }
 
 
 # How many series of readers that are gone are kept.
 _MOST_OF_CONNECTIONS: Final = 1000
-
-
-class Figure(NamedTuple):
-    """One value of one metric."""
-
-    name: str
-    """Of the metric, as in the table of this module."""
-    labels: tuple[tuple[str, str], ...]
-    """Names and values."""
-    value: float
-    """As of now; counters never go back."""
 
 
 class Totals:
@@ -65,13 +40,13 @@ class Totals:
     """
 
     def __init__(self) -> None:
-        self._figures: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
-        self._of_connections: deque[tuple[str, tuple[tuple[str, str], ...]]] = deque()
+        self._figures: dict[tuple[str, Labels], float] = {}
+        self._of_connections: deque[tuple[str, Labels]] = deque()
 
     def keep(self, figures: Iterable[Figure]) -> None:
         """Take over the counters among the last figures of a service."""
         for name, labels, value in figures:
-            if _METRICS[name][0] == "counter":
+            if _METRICS[name].kind == "counter":
                 series = (name, labels)
                 if series not in self._figures and any(label == "connection" for label, _ in labels):
                     self._of_connections.append(series)
@@ -86,25 +61,4 @@ class Totals:
 
 def to_text(figures: Iterable[Figure]) -> str:
     """The figures for Prometheus, those of the same metric and labels added up."""
-    metrics: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
-    for name, labels, value in figures:
-        series = metrics.setdefault(name, {})
-        series[labels] = series.get(labels, 0) + value
-    lines = []
-    for name in _METRICS:
-        if name not in metrics:
-            continue
-        kind, meaning = _METRICS[name]
-        lines += [f"# HELP {name} {meaning}", f"# TYPE {name} {kind}"]
-        lines += [f"{name}{_labels(labels)} {value:.17g}" for labels, value in sorted(metrics[name].items())]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _labels(labels: tuple[tuple[str, str], ...]) -> str:
-    if not labels:
-        return ""
-    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels) + "}"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return metrics.to_text(figures, _METRICS)

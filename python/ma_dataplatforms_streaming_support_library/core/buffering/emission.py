@@ -52,6 +52,8 @@ class Emission:
         # Windows may be cut short from now on, and nothing at all may be called; both are set by other threads.
         self.hurried = False
         self.halted = False
+        # The handler that is being called.
+        self._running: Callable[[Slide], object] | None = None
 
     @property
     def wanted(self) -> bool:
@@ -85,14 +87,34 @@ class Emission:
         self._call(self._samples, EndSampleData(data_source, session_key, end_ns))
         self._call(self._times, EndTimestampData(data_source, session_key, end_ns))
 
+    @property
+    def in_handler(self) -> bool:
+        """Whether a handler is being called."""
+        return self._running is not None
+
+    def end_beside(self, data_source: str, session_key: str, end_ns: int) -> None:
+        """`end` for all handlers but the one that does not return; once `halted`, on another thread."""
+        hanging = self._running
+        for handlers, data in (
+            (self._samples, EndSampleData(data_source, session_key, end_ns)),
+            (self._times, EndTimestampData(data_source, session_key, end_ns)),
+        ):
+            for call in handlers.calls:
+                if call is not hanging:
+                    self._guarded(call, data)
+
     def _call(self, handlers: Handlers, data: Slide) -> None:
         calls = handlers.calls
         for call in calls:
             # Abandoned, or removed by another handler meanwhile.
             if self.halted or (handlers.calls is not calls and call not in handlers.calls):
                 continue
-            try:
-                call(data)
-            except BaseException as error:  # noqa: BLE001 - nothing that a handler raises may end the reading
-                what = f"the handler of {data!r}"
-                self._errors.report(what, error)
+            self._running = call
+            self._guarded(call, data)
+            self._running = None
+
+    def _guarded(self, call: Callable[[Slide], object], data: Slide) -> None:
+        try:
+            call(data)
+        except BaseException as error:  # noqa: BLE001 - nothing that a handler raises may end the reading
+            self._errors.report(f"the handler of {data!r}", error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -54,6 +55,8 @@ _GRACE_S: Final = 0.1
 # The part of the time for stopping in which what has arrived is delivered; the rest is for the ends, and for a handler
 # that runs.
 _DRAIN: Final = 0.8
+# How long telling the ends may take when a handler does not return, in seconds: `stop` may take one more than its time.
+_ENDS_S: Final = 0.5
 
 
 class _Session:
@@ -290,8 +293,25 @@ class SampleReaderService(LibraryService, ISampleReaderService):
         self._leave_upstream()
         if in_time:
             return ""
+        self._end_without_it()
         self.call_no_more()
-        return "a handler has not returned; it is left alone, and no other is called"
+        return "a handler has not returned; it is left alone, and the others were told the end"
+
+    def _end_without_it(self) -> None:
+        """A handler does not return: all others are still told the end of every session, which is theirs to expect."""
+        self._emission.halted = True
+        if not self._emission.in_handler:
+            return
+
+        def tell() -> None:
+            for key, session in list(self._open.items()):
+                self._emission.end_beside(session.info.data_source, key, session.frontier_ns)
+                self.session_data_merging_completed.fire(session.info)
+
+        # Another one of them may hang too.
+        telling = threading.Thread(target=tell, name=f"telewire-{self.what}-end", daemon=True)
+        telling.start()
+        telling.join(_ENDS_S)
 
     def _time_is_up(self) -> bool:
         return not self._drain or self._dispatcher is None or not self._dispatcher.draining
@@ -342,8 +362,8 @@ class SampleReaderService(LibraryService, ISampleReaderService):
                 self._gate.pass_through(dispatcher, packets=packets, waiting=lambda: inbox.waiting > 0)
                 try:
                     self._merge(lot)
-                except telewire.TelewireError as error:
-                    self.logger.error(f"{self.what}: {len(lot)} packets and events were not merged: {error}")
+                except Exception as error:  # noqa: BLE001 - what follows, and the ends above all, must come
+                    self._not_merged(f"{len(lot)} packets and events were", error)
                 self._store(inbox)
 
     def _merge(self, items: list[Packet | ReaderEvent]) -> None:
@@ -361,6 +381,11 @@ class SampleReaderService(LibraryService, ISampleReaderService):
             if frontier_ns is not None and frontier_ns > session.frontier_ns:
                 session.frontier_ns = frontier_ns
                 self._tell_taps("on_frontier", session.info.data_source, key, frontier_ns)
+
+    def _not_merged(self, what: str, error: Exception) -> None:
+        self.logger.error(f"{self.what}: {what} not merged: {error}")
+        if not isinstance(error, telewire.TelewireError):
+            self.callback_errors.report_often("merging", error)
 
     def _new_merger(self) -> Merger:
         buffering = self._buffering
@@ -429,8 +454,8 @@ class SampleReaderService(LibraryService, ISampleReaderService):
                 try:
                     for window in merger.finish(key):
                         self._on_window(window)
-                except telewire.TelewireError as error:
-                    self.logger.error(f"{self.what}: the rest of session '{key}' was not merged: {error}")
+                except Exception as error:  # noqa: BLE001 - its end must come
+                    self._not_merged(f"the rest of session '{key}' was", error)
             elif merger is not None:
                 merger.drop(key)
             self._complete(key)
@@ -458,9 +483,12 @@ class SampleReaderService(LibraryService, ISampleReaderService):
         """With a group: tell how far everything was handled."""
         if self._merger is None or self._upstream is None or not self._upstream.grouped:
             return
-        # All that was returned before is handled.
-        self._merger.push([])
-        self._upstream.handled(inbox, self._merger.handled())
+        try:
+            # All that was returned before is handled.
+            self._merger.push([])
+            self._upstream.handled(inbox, self._merger.handled())
+        except Exception as error:  # noqa: BLE001 - it is stored with the next list
+            self.callback_errors.report("storing what was handled", error)
 
     # Metrics
 

@@ -112,7 +112,7 @@ class SessionReading:
                 self.data_source,
                 self.session_key,
                 lambda: subscription.active and not self._halted(),
-                self._service.callback_errors.report,
+                self._service.callback_errors.report_often,
             )
         if self._frontier_ns is not None:
             readout.begin_at(self._frontier_ns)

@@ -19,6 +19,8 @@ from ma_dataplatforms_streaming_support_library import (
     SupportLibraryError,
     SupportLibraryStateError,
 )
+from ma_dataplatforms_streaming_support_library.core.base.callback_errors import CallbackErrors
+from readings import Log
 
 
 def test_a_success_has_data_and_a_failure_has_a_message_under_both_names_and_a_code() -> None:
@@ -232,3 +234,31 @@ def test_an_old_logger_without_trace_gets_it_as_debug() -> None:
     assert old.seen == ["fine"]
     with pytest.raises(TypeError, match="abstract"):
         ILogger()  # type: ignore[abstract]
+
+
+def test_what_is_raised_again_and_again_is_counted_and_logged_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    log = Log()
+    errors = CallbackErrors("data reader", log)
+
+    def fail(kind: type[BaseException], number: int) -> None:
+        try:
+            raise kind(f"number {number}")
+        except BaseException as error:
+            errors.report_often(f"the processor in interval {number}", error)
+
+    for number in range(1000):
+        fail(ValueError, number)
+    fail(KeyError, 1000)
+    now[0] += 1.1
+    fail(ValueError, 1001)
+    assert errors.count == 1002
+    lines = log.of("error")
+    # Ten of the first kind, one a second after that, and the other kind is not held back for it.
+    assert [line.splitlines()[0].partition(" raised ")[2] for line in lines] == [
+        *(f"ValueError: number {number}" for number in range(11)),
+        "KeyError: 'number 1000'",
+        "ValueError: number 1001 (and 989 more that were not logged)",
+    ]
+    assert all("Traceback" in line and "in fail" in line for line in lines)

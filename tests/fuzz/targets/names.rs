@@ -1,0 +1,8 @@
+//! See `packets::names`.
+#![no_main]
+
+#[path = "../packets.rs"]
+#[allow(dead_code)]
+mod packets;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| packets::names(data));
