@@ -11,6 +11,9 @@ use rdkafka::config::NativeClientConfig;
 
 use super::consumer::text;
 
+/// What is said of a certificate whose authority is unknown.
+pub(super) const UNTRUSTED: &str = "by an authority that is not trusted here";
+
 /// What librdkafka puts before our reason.
 const MARK: &str = "verification callback failed: ";
 
@@ -67,7 +70,7 @@ fn why(number: i32, depth: i32, host: &str) -> String {
              as ssl_ca_location"
         ),
         2 | 19 | 20 | 21 => format!(
-            "{whose} is signed by an authority that is not trusted here: give the authority's PEM file as ssl_ca_location, or \
+            "{whose} is signed {UNTRUSTED}: give the authority's PEM file as ssl_ca_location, or \
              install it among the system's (package ca-certificates)"
         ),
         23 => format!("{whose} has been revoked: have a new one made"),

@@ -162,11 +162,23 @@ pub(super) fn is_false(value: &str) -> bool {
     ["false", "f", "0"].iter().any(|word| value.trim().eq_ignore_ascii_case(word))
 }
 
-/// What librdkafka is told where no authority is named: the file or folder that OpenSSL's variables name, else it looks for
-/// the system's usual ones, because the OpenSSL that is linked in knows none.
-fn system_authorities(variable: impl Fn(&str) -> Option<String>) -> String {
+/// Where systems keep the authorities that they trust: Debian and Ubuntu, Fedora and Red Hat (up to 42, and from 43 on),
+/// openSUSE, Alpine and macOS.
+const USUAL: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// What librdkafka is told where no authority is named, because the OpenSSL that is linked in knows none: the file or folder
+/// that OpenSSL's variables name, else the first of the usual files that is good. Without any, librdkafka looks at rarer
+/// places, and in the store of Windows.
+fn system_authorities(variable: impl Fn(&str) -> Option<String>, good: impl Fn(&str) -> bool) -> String {
     let named = |name: &str| variable(name).filter(|path| !path.is_empty());
-    named("SSL_CERT_FILE").or_else(|| named("SSL_CERT_DIR")).unwrap_or_else(|| "probe".into())
+    let usual = || USUAL.into_iter().find(|path| good(path)).map(str::to_owned);
+    named("SSL_CERT_FILE").or_else(|| named("SSL_CERT_DIR")).or_else(usual).unwrap_or_else(|| super::pem::PROBE.into())
 }
 
 /// librdkafka skips what it cannot read in a list of addresses and takes a port modulo 65,536: mistakes are found here.
@@ -253,7 +265,11 @@ impl Settings {
     /// Completes a configuration with what its security needs, and looks at the files that it names.
     fn secured(mut config: ClientConfig) -> Result<ClientConfig> {
         if config.get("ssl.ca.location").is_none_or(str::is_empty) && config.get("ssl.ca.pem").is_none() {
-            config.set("ssl.ca.location", system_authorities(|name| std::env::var(name).ok()));
+            let authorities = match is_encrypted(&config) {
+                true => system_authorities(|name| std::env::var(name).ok(), super::pem::is_pem),
+                false => super::pem::PROBE.into(),
+            };
+            config.set("ssl.ca.location", authorities);
         }
         if is_encrypted(&config) {
             super::pem::check(&config)?;
@@ -529,13 +545,17 @@ mod tests {
 
     #[test]
     fn the_variables_of_openssl_come_before_the_systems_authorities() {
-        let with = |set: &[(&str, &str)]| {
-            system_authorities(|name| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        let with = |set: &[(&str, &str)], good: &[&str]| {
+            let variable = |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            system_authorities(variable, |path| good.contains(&path))
         };
-        assert_eq!(with(&[]), "probe");
-        assert_eq!(with(&[("SSL_CERT_FILE", "")]), "probe");
-        assert_eq!(with(&[("SSL_CERT_FILE", "/a.pem"), ("SSL_CERT_DIR", "/certs")]), "/a.pem");
-        assert_eq!(with(&[("SSL_CERT_DIR", "/certs")]), "/certs");
+        assert_eq!(with(&[], &[]), "probe");
+        assert_eq!(with(&[("SSL_CERT_FILE", "")], &[]), "probe");
+        assert_eq!(with(&[("SSL_CERT_FILE", "/a.pem"), ("SSL_CERT_DIR", "/certs")], &USUAL), "/a.pem");
+        assert_eq!(with(&[("SSL_CERT_DIR", "/certs")], &USUAL), "/certs");
+        for path in USUAL {
+            assert_eq!(with(&[], &[path]), path);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientConfig, ClientContext};
 use serde::Deserialize;
 
-use super::certificate;
+use super::{certificate, pem};
 use crate::error::{Error, Printable};
 use crate::time::now_ns;
 
@@ -42,6 +42,8 @@ pub(crate) enum Weight {
 #[derive(Debug, Default)]
 struct Proof {
     encrypted: bool,
+    /// Where the authorities are that we trust.
+    authorities: Option<String>,
     user: Option<String>,
     certificate: Option<String>,
 }
@@ -55,8 +57,18 @@ impl Proof {
         let certificate = file.or_else(|| given("ssl.certificate.pem").map(|_| "memory".into()));
         Self {
             encrypted,
+            authorities: given("ssl.ca.location"),
             user: given("sasl.username").filter(|_| protocol.starts_with("sasl")),
             certificate: certificate.filter(|_| encrypted),
+        }
+    }
+
+    /// Which authorities a certificate was held against.
+    fn trusted(&self) -> String {
+        match self.authorities.as_deref() {
+            Some(pem::PROBE) => "; no authorities were found where systems usually keep them".into(),
+            Some(path) => format!("; trusted are those in '{}'", Printable(path)),
+            None => String::new(),
         }
     }
 
@@ -226,7 +238,10 @@ impl Context {
     /// librdkafka's line without its thread names and counters, with a remedy where the cause is known.
     fn explain(&self, text: &str) -> Problem {
         let text = text.split_once("]: ").map_or(text, |(_, rest)| rest).trim();
-        if let Some(reason) = certificate::refusal(text) {
+        if let Some(mut reason) = certificate::refusal(text) {
+            if reason.contains(certificate::UNTRUSTED) {
+                reason.push_str(&self.proof.trusted());
+            }
             return Problem { reason, weight: Weight::Exact };
         }
         let (weight, hint) = self.hint(text);
@@ -384,6 +399,19 @@ mod tests {
         context.remember("b: Certificate (subject=/CN=b, issuer=/CN=a) verification callback failed: it has expired");
         context.remember("b: SSL handshake failed: error:0A000086:SSL routines::certificate verify failed");
         assert_eq!(context.problem().unwrap().reason, "it has expired (subject=/CN=b, issuer=/CN=a)");
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_told_with_the_authorities_it_was_held_against() {
+        let told = |location: &str| {
+            let mut config = ClientConfig::new();
+            config.set("ssl.ca.location", location);
+            let context = Context::of(&config);
+            context.remember("b: Certificate (subject=/CN=b, issuer=/CN=a) verification callback failed: it is signed by an authority that is not trusted here");
+            context.problem().unwrap().reason
+        };
+        assert!(told("/etc/ssl/cert.pem").ends_with("; trusted are those in '/etc/ssl/cert.pem'"));
+        assert!(told(pem::PROBE).ends_with("; no authorities were found where systems usually keep them"));
     }
 
     #[test]

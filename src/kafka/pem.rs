@@ -16,7 +16,9 @@ const FILES: [(&str, bool); 5] = [
     ("ssl.crl.location", true),
 ];
 /// librdkafka looks for the system's authorities itself.
-const PROBE: &str = "probe";
+pub(super) const PROBE: &str = "probe";
+/// How every PEM begins.
+const BEGIN: &str = "-----BEGIN ";
 
 fn given<'a>(config: &'a ClientConfig, key: &str) -> Option<&'a str> {
     config.get(key).filter(|value| !value.is_empty())
@@ -40,7 +42,7 @@ pub(super) fn check(config: &ClientConfig) -> Result<()> {
             return Err(wrong(key, path, "is a folder; give the file"));
         }
         let content = fs::read(path).map_err(|error| wrong(key, path, &format!("cannot be read: {error}")))?;
-        if text && !contains(&content, "-----BEGIN ") {
+        if text && !contains(&content, BEGIN) {
             return Err(wrong(key, path, "holds no PEM, the text form that begins with -----BEGIN; convert it"));
         }
     }
@@ -66,6 +68,11 @@ fn unlocked(config: &ClientConfig) -> Result<()> {
         return Err(wrong("ssl.key.location", path, "is locked with a password: give it as ssl_key_password"));
     }
     Ok(())
+}
+
+/// Whether there is a file that holds PEM.
+pub(super) fn is_pem(path: &str) -> bool {
+    fs::read(path).is_ok_and(|content| contains(&content, BEGIN))
 }
 
 fn contains(content: &[u8], part: &str) -> bool {

@@ -1,5 +1,6 @@
 """Certificates for tests: authorities, and what they sign. Everything is PEM, which Kafka and librdkafka both read."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -64,6 +65,12 @@ class Authority:
         self.certificate = folder / f"{name}.pem"
         self.certificate.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
+    def hashed(self, folder: Path) -> Path:
+        """A folder with its certificate under the name by which OpenSSL looks for it."""
+        subject = x509.load_pem_x509_certificate(self.certificate.read_bytes()).subject
+        (folder / f"{_subject_hash(subject):08x}.0").write_bytes(self.certificate.read_bytes())
+        return folder
+
     def issue(
         self,
         name: str,
@@ -95,6 +102,24 @@ class Authority:
         issued.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
         issued.key.write_bytes(_pem(key, serialization.NoEncryption()))
         return issued
+
+
+def _subject_hash(name: x509.Name) -> int:
+    """OpenSSL's X509_NAME_hash: the first bytes of SHA-1 over the name in lower case, without its outer frame."""
+    sets = b"".join(
+        _der(0x31, _der(0x30, _der(0x06, _oid(part.oid.dotted_string)) + _der(0x0C, str(part.value).lower().encode())))
+        for part in name
+    )
+    return int.from_bytes(hashlib.sha1(sets, usedforsecurity=False).digest()[:4], "little")
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    return bytes([tag, len(content)]) + content
+
+
+def _oid(dotted: str) -> bytes:
+    first, second, *rest = map(int, dotted.split("."))
+    return bytes([40 * first + second, *rest])
 
 
 def _name(text: str) -> x509.Name:

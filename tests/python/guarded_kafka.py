@@ -28,6 +28,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclOperation,
     AclPermissionType,
     AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
     ResourcePatternType,
     ResourceType,
     ScramCredentialInfo,
@@ -116,6 +119,13 @@ class GuardedKafka:
         for future in self.admin.delete_acls([_filter(binding) for binding in bindings]).values():
             future.result(10)
         self._settle(bindings, there=False)
+
+    def alter_topic(self, topic: str, setting: str, value: str) -> None:
+        """Change one setting of a topic."""
+        entry = ConfigEntry(setting, value, incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+        for future in self.admin.incremental_alter_configs([resource]).values():
+            future.result(10)
 
     def _settle(self, bindings: Sequence[AclBinding], *, there: bool) -> None:
         """The broker learns of rights a moment after they are recorded."""
