@@ -30,7 +30,6 @@ pub(super) fn explain_refusals(config: &ClientConfig, native: &NativeClientConfi
 }
 
 /// SAFETY contract: librdkafka calls it with texts, a valid number, and room for `size` bytes of a reason.
-#[expect(clippy::too_many_arguments, reason = "librdkafka's signature")]
 unsafe extern "C" fn on_certificate(
     _: *mut rdk::rd_kafka_t,
     broker: *const c_char,

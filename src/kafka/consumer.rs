@@ -179,8 +179,9 @@ impl Consumer {
             rdk::rd_kafka_conf_set_error_cb(native.ptr(), Some(on_error));
             rdk::rd_kafka_conf_set_stats_cb(native.ptr(), Some(on_statistics));
         }
-        let client = Client::new(config, native, RDKafkaType::RD_KAFKA_CONSUMER, Context::of(config))
-            .map_err(|error| failed(&error))?;
+        let context = if group.is_none() { Context::of_one_alone(config) } else { Context::of(config) };
+        let client =
+            Client::new(config, native, RDKafkaType::RD_KAFKA_CONSUMER, context).map_err(|error| failed(&error))?;
         // SAFETY: the handle is valid while `client` lives; the queue reference is counted by librdkafka and released in
         // Queue::drop, before `client` is dropped.
         let (queue, words) = unsafe {
@@ -587,18 +588,22 @@ impl Consumer {
                 }
                 rdk::RD_KAFKA_EVENT_ERROR => {
                     let code = rdk::rd_kafka_event_error(event.0);
-                    if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF {
-                        let place = rdk::rd_kafka_event_topic_partition(event.0);
-                        if !place.is_null() {
-                            let topic = text((*place).topic);
-                            sink(Event::End { topic, partition: (*place).partition, offset: (*place).offset });
-                            rdk::rd_kafka_topic_partition_destroy(place);
-                        }
-                        return 1;
-                    }
-                    let reason = text(rdk::rd_kafka_event_error_string(event.0)).to_string();
                     let fatal = rdk::rd_kafka_event_error_is_fatal(event.0) != 0;
-                    self.report(code, reason, fatal, sink);
+                    let place = rdk::rd_kafka_event_topic_partition(event.0);
+                    if !place.is_null() && !fatal {
+                        let topic = text((*place).topic);
+                        match code {
+                            RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
+                                sink(Event::End { topic, partition: (*place).partition, offset: (*place).offset });
+                            }
+                            _ => self.report_of(code, topic, sink),
+                        }
+                    } else if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF {
+                        self.report(code, text(rdk::rd_kafka_event_error_string(event.0)).to_string(), fatal, sink);
+                    }
+                    if !place.is_null() {
+                        rdk::rd_kafka_topic_partition_destroy(place);
+                    }
                     1
                 }
                 rdk::RD_KAFKA_EVENT_REBALANCE => {
@@ -653,6 +658,13 @@ impl Consumer {
         sink(Event::Error { error, topic: None, fatal });
     }
 
+    /// Something is wrong with one topic.
+    fn report_of(&self, code: RDKafkaRespErr, topic: &str, sink: &mut dyn FnMut(Event<'_>)) {
+        let error = KafkaError::MessageConsumption(code.into());
+        let error = self.refusal(format!("reading topic '{topic}'"), "Read", topic, &error);
+        sink(Event::Error { error, topic: Some(topic.to_string()), fatal: false });
+    }
+
     /// SAFETY contract: `message` is a valid message that outlives the call, and `topic` is its topic.
     unsafe fn deliver(&self, message: &rdk::rd_kafka_message_t, topic: &str, sink: &mut dyn FnMut(Event<'_>)) {
         // SAFETY: by the contract of this function, all pointers of the message are valid for their stated lengths; the
@@ -675,9 +687,7 @@ impl Consumer {
                     return;
                 }
                 code => {
-                    let error = KafkaError::MessageConsumption(code.into());
-                    let error = self.refusal(format!("reading topic '{topic}'"), "Read", topic, &error);
-                    sink(Event::Error { error, topic: Some(topic.to_string()), fatal: false });
+                    self.report_of(code, topic, sink);
                     return;
                 }
             }

@@ -119,6 +119,8 @@ struct BrokerFigures {
 #[derive(Default)]
 pub(crate) struct Context {
     proof: Proof,
+    /// Its group id is made up: nobody shares a group, and no right to one is needed.
+    alone: bool,
     problem: Mutex<Option<Problem>>,
     lines: Mutex<HashMap<u64, Instant>>,
     /// The last problem, also when it is over.
@@ -132,6 +134,22 @@ impl Context {
     /// For a client with this configuration.
     pub(crate) fn of(config: &ClientConfig) -> Self {
         Self { proof: Proof::of(config), ..Self::default() }
+    }
+
+    /// The same for a consumer that shares no group.
+    pub(crate) fn of_one_alone(config: &ClientConfig) -> Self {
+        Self { alone: true, ..Self::of(config) }
+    }
+
+    /// Whether an error says something that matters. Of brokers that are all down, each one's own failure was said before,
+    /// and says more. The end of a partition is no failure; it comes here when a consumer that had reached one is closed.
+    /// A consumer that shares no group asks for its coordinator all the same, and does without.
+    pub(crate) fn matters(&self, error: &KafkaError) -> bool {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::PartitionEOF) => false,
+            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => !self.alone,
+            _ => true,
+        }
     }
 
     /// The last problem, also when it is over.
@@ -355,10 +373,7 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // Of brokers that are all down, each one's own failure was said before, and says more. The end of a partition is no
-        // failure; it comes here when a consumer that had reached one is closed.
-        if matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::PartitionEOF))
-        {
+        if !self.matters(&error) {
             return;
         }
         self.remember(reason);
@@ -458,6 +473,13 @@ mod tests {
         assert!(context.problem().is_none());
         context.error(KafkaError::Global(RDKafkaErrorCode::Authentication), "no such user");
         assert!(context.problem().is_some());
+    }
+
+    #[test]
+    fn the_right_to_a_group_is_missed_by_members_of_one_only() {
+        let error = KafkaError::MessageConsumption(RDKafkaErrorCode::GroupAuthorizationFailed);
+        assert!(!Context::of_one_alone(&ClientConfig::new()).matters(&error));
+        assert!(Context::of(&ClientConfig::new()).matters(&error));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The producer: records in, exactly one outcome for each.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -475,6 +475,8 @@ pub struct Outbox {
     ledger: Arc<Ledger>,
     next: AtomicU64,
     limit: usize,
+    /// When topics that we may not write to were last looked at.
+    looked: Mutex<HashMap<String, Instant>>,
     /// Limits of librdkafka's queue, in records and bytes.
     most: u64,
     most_bytes: u64,
@@ -526,6 +528,7 @@ impl Outbox {
             ledger,
             next: AtomicU64::new(1),
             limit: settings.message_max_bytes(),
+            looked: Mutex::default(),
             most,
             most_bytes,
             closed: AtomicBool::new(false),
@@ -663,6 +666,13 @@ impl Outbox {
                     }
                     record = back;
                 }
+                Err((error, back)) if is_denied(&error) => {
+                    if !self.look_again(target.topic) {
+                        let operation = format!("writing to topic '{}'", target.topic);
+                        break (self.denied(operation, What::Topic(target.topic)), back.delivery_opaque);
+                    }
+                    record = back;
+                }
                 Err((error, back)) => {
                     if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
                         let error = kafka_error(format!("writing to topic '{}'", target.topic), &error);
@@ -691,6 +701,19 @@ impl Outbox {
     /// The error for a right to write that lacks.
     fn denied(&self, operation: impl Into<String>, what: What<'_>) -> Error {
         self.context.denied(operation, "Write", what)
+    }
+
+    /// librdkafka takes no record for a topic that was hidden from us when it last looked, once a minute: it is made to look
+    /// again. False when that was done a moment ago.
+    fn look_again(&self, topic: &str) -> bool {
+        let mut looked = self.looked.lock();
+        if looked.get(topic).is_some_and(|at| at.elapsed() < RENEWAL) {
+            return false;
+        }
+        looked.insert(topic.into(), Instant::now());
+        drop(looked);
+        let answer = self.producer.read().producer.client().fetch_metadata(Some(topic), RENEWAL);
+        answer.is_ok_and(|found| found.topics().iter().any(|found| found.error().is_none()))
     }
 
     /// Replaces a producer that librdkafka has given up because of a missing right: a user that may write to no topic at

@@ -13,6 +13,7 @@
 Rights of users are given and taken with [GuardedKafka.allow][]; whoever has none may nothing.
 """
 
+import re
 import socket
 import time
 import uuid
@@ -142,7 +143,7 @@ def _binding(user: str, right: Right) -> AclBinding:
     pattern = ResourcePatternType.PREFIXED if prefix else ResourcePatternType.LITERAL
     resource = ResourceType.BROKER if kind == "cluster" else ResourceType[kind.upper()]
     name = "kafka-cluster" if kind == "cluster" else name.removesuffix("*") or name
-    operation = operation.upper().replace("IDEMPOTENTWRITE", "IDEMPOTENT_WRITE")
+    operation = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation).upper()
     return AclBinding(resource, name, pattern, f"User:{user}", "*", AclOperation[operation], AclPermissionType.ALLOW)
 
 

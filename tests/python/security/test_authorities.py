@@ -99,5 +99,6 @@ def test_the_variables_of_openssl_name_the_authorities(
     guarded: GuardedKafka, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
 ) -> None:
     folder = guarded.authority.hashed(tmp_path)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.setenv(variable, str(folder) if variable == "SSL_CERT_DIR" else guarded.ca)
     telewire.connect(guarded.addresses["tls"], security={"protocol": "ssl"}, domain="Any").close()

@@ -39,11 +39,11 @@ def command(guarded: GuardedKafka, domain: str, *arguments: str, **changes: str)
 
 def write_through_the_drop_in(library: Any) -> str:
     manager = started(library.get_session_manager_api().create_service())
-    key = manager.create_session(SessionCreationInfo("Car", identifier="FP1")).unwrap().session_key
+    key = manager.create_new_session(SessionCreationInfo("Car", identifier="FP1")).unwrap().session_key
     writer = started(library.get_writing_packet_api().create_service())
     assert writer.write_data("Car", "", key, note(key, "x")).success
     assert writer.flush().success
-    assert manager.end_session(key).success
+    assert manager.end_session("Car", key).success
     return str(key)
 
 
@@ -84,7 +84,7 @@ def test_the_drop_in_says_which_right_lacks_and_reads_on_when_it_is_given(guarde
     }
     with guarded.allowed("reader", known), library_on(address, domain, **options) as (library, log):
         writer = started(library.get_session_manager_api().create_service())
-        denied = failed_with(writer.create_session(SessionCreationInfo("Car", identifier="no")), "SL-CONN-003")
+        denied = failed_with(writer.create_new_session(SessionCreationInfo("Car", identifier="no")), "SL-CONN-003")
         assert f"user 'reader' lacks the right Write on topic '{domain}.Sys.SessionInfo'" in denied
         service, seen = reader_of(library, key)
         lacks = f"user 'reader' lacks the right Read on topic '{domain}.Data.Car'"

@@ -139,7 +139,8 @@ def test_no_secret_can_be_seen_of_a_connection_that_is_refused(
     listener, changes, kafka = case
     security = guarded.security("sasl" if listener == "plain" else listener) | changes
     if listener == "mutual":
-        security = {"ssl_key_location": str(guarded.client.locked(LOCK)), "ssl_key_password": LOCK} | security | changes
+        locked = {"ssl_key_location": str(guarded.client.locked(LOCK)), "ssl_key_password": LOCK}
+        security = security | locked | changes
     with pytest.raises(telewire.TelewireError) as caught:
         telewire.connect(guarded.addresses[listener], security=security, kafka=EVERYTHING | kafka, timeout_s=1)
     seen.add_error(caught.value)
@@ -157,10 +158,8 @@ def test_a_password_in_an_address_is_refused_without_being_shown(seen: Seen) -> 
         f'[security]\nsasl_password = "{PASSWORD}"\nsasl_pasword = "{WRONG}"\n',
         f'[security]\nsasl_password = "{PASSWORD}\n',
         f'security = "{PASSWORD}"\n',
-        f'timeout_s = "{PASSWORD}"\n[security]\nsasl_password = ["{WRONG}"]\n',
-        f'[kafka]\n"sasl.password" = ["{PASSWORD}"]\n',
     ],
-    ids=["unknown name", "not ended", "no table", "wrong kind", "a list"],
+    ids=["unknown name", "not ended", "no table"],
 )
 def test_a_mistake_in_a_file_is_told_without_its_secrets(seen: Seen, tmp_path: Path, text: str) -> None:
     path = tmp_path / "telewire.toml"
