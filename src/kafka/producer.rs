@@ -1,16 +1,19 @@
 //! The producer: records in, exactly one outcome for each.
 
 use std::collections::{HashMap, VecDeque};
+use std::ffi::c_char;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, RwLock};
+use rdkafka::bindings as rdk;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, DeliveryResult, Message};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientConfig, ClientContext};
 
 use super::admin::{creation_error, kafka_error};
@@ -350,6 +353,8 @@ impl Delivery {
 struct Deliveries {
     context: Arc<Context>,
     ledger: Arc<Ledger>,
+    /// The producer's handle, once there is one.
+    client: AtomicPtr<rdk::rd_kafka_t>,
 }
 
 impl ClientContext for Deliveries {
@@ -391,7 +396,7 @@ impl ProducerContext for Deliveries {
             },
             Err((error, message)) => Outcome {
                 error: Some(self.reason(error, message)),
-                denied: is_denied(error),
+                denied: self.is_denied(error),
                 payload: message.payload().map(Bytes::copy_from_slice),
                 ..self.told(&delivery, fate_of(message), message)
             },
@@ -418,10 +423,35 @@ impl Deliveries {
     }
 
     fn reason(&self, error: &KafkaError, message: &BorrowedMessage<'_>) -> String {
-        match is_denied(error) {
+        match self.is_denied(error) {
             true => self.context.denied("writing", "Write", What::Topic(message.topic())).to_string(),
             false => reason(error),
         }
+    }
+}
+
+impl Deliveries {
+    /// Whether a record failed for a right that lacks. A producer that is given no number, for a user that may write to no
+    /// topic at all, is ended by librdkafka, which throws its records away.
+    fn is_denied(&self, error: &KafkaError) -> bool {
+        let thrown_away = matches!(
+            error.rdkafka_error_code(),
+            Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight | RDKafkaErrorCode::Fatal)
+        );
+        is_denied(error) || (thrown_away && self.ended_by() == Some(RDKafkaErrorCode::ClusterAuthorizationFailed))
+    }
+
+    /// What has ended the producer, if it was ended.
+    fn ended_by(&self) -> Option<RDKafkaErrorCode> {
+        let client = self.client.load(Ordering::Acquire);
+        if client.is_null() {
+            return None;
+        }
+        let mut text: [c_char; 200] = [0; 200];
+        // SAFETY: the handle is that of the producer that reports here, which it does only while it exists; librdkafka
+        // writes no more than the length it is told.
+        let code = unsafe { rdk::rd_kafka_fatal_error(client, text.as_mut_ptr(), text.len()) };
+        (code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| code.into())
     }
 }
 
@@ -446,11 +476,11 @@ fn reason(error: &KafkaError) -> String {
 
 fn fate_of(message: &BorrowedMessage<'_>) -> Fate {
     // SAFETY: the pointer is valid while the delivery report is borrowed, and the call only reads the message's status.
-    let status = unsafe { rdkafka::bindings::rd_kafka_message_status(message.ptr()) };
+    let status = unsafe { rdk::rd_kafka_message_status(message.ptr()) };
     match status {
-        rdkafka::bindings::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_PERSISTED => Fate::Persisted,
-        rdkafka::bindings::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED => Fate::NotPersisted,
-        rdkafka::bindings::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED => Fate::PossiblyPersisted,
+        rdk::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_PERSISTED => Fate::Persisted,
+        rdk::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED => Fate::NotPersisted,
+        rdk::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED => Fate::PossiblyPersisted,
     }
 }
 
@@ -491,9 +521,11 @@ struct Running {
 
 impl Running {
     fn start(config: &ClientConfig, context: &Arc<Context>, ledger: &Arc<Ledger>) -> Result<Self> {
-        let deliveries = Deliveries { context: context.clone(), ledger: ledger.clone() };
+        let deliveries = Deliveries { context: context.clone(), ledger: ledger.clone(), client: AtomicPtr::default() };
         let producer = ThreadedProducer::from_config_and_context(config, deliveries)
             .map_err(|error| creation_error("producer", config, &error))?;
+        let client = producer.client();
+        client.context().client.store(client.native_ptr(), Ordering::Release);
         Ok(Self { producer, since: Instant::now() })
     }
 }

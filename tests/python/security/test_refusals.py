@@ -10,7 +10,7 @@ import pytest
 import telewire
 from guarded_kafka import GuardedKafka, new_domain
 
-LIMIT_S = 2.0
+LIMIT_S = 1.2
 
 Case = tuple[str, Callable[[GuardedKafka], dict[str, str]], str, str]
 
