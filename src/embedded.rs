@@ -160,6 +160,13 @@ impl Broker {
                 None => "in memory".to_owned(),
             }
         );
+        if !broker.server.address().ip().is_loopback() {
+            log::warn!(
+                "embedded broker: listens at {}, where other machines reach it, and asks nobody for a password; it listens on \
+                 this machine only with host 127.0.0.1",
+                broker.server.address()
+            );
+        }
         Ok(Some(broker))
     }
 

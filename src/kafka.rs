@@ -4,10 +4,12 @@
 //! where its events enter the house: [`consumer`] and [`producer`].
 
 pub mod admin;
+mod certificate;
 pub mod config;
 pub mod consumer;
 mod context;
 mod offsets;
+mod pem;
 pub mod producer;
 pub mod topic_settings;
 

@@ -91,6 +91,9 @@ impl Client {
         settings.producer()?;
         let admin = Arc::new(Admin::new(&settings, options.connect_timeout.unwrap_or(options.timeout))?);
         let topics = admin.probe()?;
+        for warning in settings.warnings() {
+            log::warn!("{warning}");
+        }
         let layout = LayoutSearch::new(layout, options.layout);
         layout.look(topics.keys().map(String::as_str));
         let directory = Directory::start(&settings, admin.clone(), layout.clone())?;
@@ -158,8 +161,15 @@ impl Client {
         if self.inner.form_chosen || layout.kind != LayoutKind::Domain || layout.strategy == Strategy::PartitionBased {
             return Ok(());
         }
-        if !self.inner.directory.refresh_sessions()? {
-            return Ok(());
+        match self.inner.directory.refresh_sessions() {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            // Said again, and not only here, by everything that needs the right.
+            Err(error @ Error::Denied { .. }) => {
+                log::warn!("{error}");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
         }
         let sessions = self.inner.directory.sessions();
         let keys = sessions.iter().flat_map(|info| {
