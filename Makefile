@@ -100,9 +100,9 @@ bench-pipeline: ## Figures of merging packets into slides: no Kafka, no Python
 	cargo bench --locked --no-default-features --bench merge
 
 FUZZ_SECONDS ?= 600
-FUZZED := envelope periodic rows synchro written merge packet names sessions formats grid
+FUZZED := envelope periodic rows synchro written merge packet names sessions formats grid request records
 
-fuzz: ## Fuzz the codec and the merger, FUZZ_SECONDS for each target (needs a nightly compiler and cargo-fuzz)
+fuzz: ## Fuzz the codec, the folds, the merger and the embedded broker's requests, FUZZ_SECONDS for each target (needs a nightly compiler and cargo-fuzz)
 	@for target in $(FUZZED); do \
 	  mkdir -p $(CACHE)/fuzz/$$target && cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target \
 	    $(CACHE)/fuzz/$$target tests/fuzz/corpus/$$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; \
