@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help licences demo test kafka build lint docs bench bench-codec bench-pipeline bench-live bench-windows bench-check fuzz clean requirements test-rust test-peers test-python race preflight peers faults
+.PHONY: help licences demo test kafka build lint docs bench bench-codec bench-pipeline bench-live bench-windows bench-check fuzz clean requirements test-rust test-peers test-python race preflight peers faults million
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -132,10 +132,13 @@ test-peers: ## Python tests beside quixstreams, in an environment with its pins
 	$(PEERS)/bin/python -m pytest -m peers
 
 test-python: ## All other Python tests
-	$(BIN)/python -m pytest -m "not peers and not race and not faults"
+	$(BIN)/python -m pytest -m "not peers and not race and not faults and not hostile"
 
 race: build ## The whole real race live at 50 times its speed through all readers of the drop-in (two minutes)
 	@$(PYTHON) scripts/kafka.py run -- $(BIN)/python -m pytest -m race
+
+million: build ## A million sessions of nothing: memory for each, and time for everybody else (two minutes)
+	$(BIN)/python -m pytest -m hostile -s
 
 preflight:
 	@$(PYTHON) scripts/preflight.py build

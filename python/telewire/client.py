@@ -228,11 +228,11 @@ class Client:
                 data_source,
                 identifier,
                 type,
-                operator.index(version),
+                _version(version),
                 _utc_offset_ns(utc_offset),
                 texts(details or {}),
                 list(associates),
-                None if created is None else to_ns(created),
+                _created_ns(created),
             )
         )
 
@@ -276,11 +276,11 @@ class Client:
                 data_source,
                 identifier,
                 type,
-                operator.index(version),
+                _version(version),
                 _utc_offset_ns(utc_offset),
                 texts(details or {}),
                 list(associates),
-                None if created is None else to_ns(created),
+                _created_ns(created),
             )
         )
 
@@ -788,6 +788,22 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client {self.brokers}{' closed' if self.closed else ''}>"
+
+
+def _version(version: int) -> int:
+    number = operator.index(version)
+    if not 0 <= number < 2**32:
+        raise ConfigError(f"version {number} is outside of what the protocol can say (0 to 4294967295)")
+    return number
+
+
+def _created_ns(created: datetime | int | None) -> int | None:
+    if created is None:
+        return None
+    time_ns = to_ns(created)
+    if not 0 <= time_ns <= _LATEST_NS:
+        raise ConfigError(f"created {time_ns} is outside of what the protocol can say (0 to 2^64 - 1 ns)")
+    return time_ns
 
 
 def _utc_offset_ns(utc_offset: timedelta | None) -> int:

@@ -81,9 +81,7 @@ def served() -> Iterator[Served]:
 
 def bomb() -> bytes:
     """A batch of a few kilobytes that decompresses to more than the broker lets pass."""
-    size = (128 << 20) + 64
-    inner = b"\0" + wire.varint(0) + wire.varint(0) + wire.varint(-1) + wire.varint(size - 30)
-    return wire.batch(wire.gzip(wire.varint(size - 1) + inner + bytes(size)), 1, attributes=1)
+    return wire.batch(wire.gzip(wire.varint(128 << 20) + bytes((128 << 20) + 64)), 1, attributes=1)
 
 
 # What is sent, by the name it has on the page about bad input; the broker closes the connection and says why.
@@ -150,18 +148,21 @@ def test_every_request_that_cannot_be_is_closed_with_the_reason_on_the_page(serv
 def test_every_batch_that_cannot_be_is_refused_with_the_sentence_on_the_page(served: Served) -> None:
     pages = table("embedded-batches")
     assert set(pages) == set(REFUSED)
+    other = {}
     with wire.Connection(served.address) as connection:
         for name, data in REFUSED.items():
             answer = connection.ask(data)
             assert answer is not None, name
             code, sentence = wire.produced(answer)
             assert code != 0, name
-            assert pages[name].search(sentence), f"{name}: {sentence!r}"
+            if not pages[name].search(sentence):
+                other[name] = sentence
             assert sentence.isprintable()
         # The same connection, with something good: nothing of the above was stored.
         answer = connection.ask(wire.produce(TOPIC, wire.batch(GOOD, 1)))
         assert answer is not None
         assert wire.produced(answer) == (0, "")
+    assert other == {}
     served.serves()
 
 
