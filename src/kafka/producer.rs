@@ -82,6 +82,8 @@ pub struct WriteCounts {
     pub failed: u64,
 }
 
+/// Bytes beside key and packet that librdkafka counts for a record when it holds it against `message.max.bytes`.
+const RECORD: usize = 36;
 /// Failed packets keep their payload up to this many bytes; beyond it only the reason is kept.
 const KEPT_PAYLOAD: usize = 256 << 20;
 
@@ -625,7 +627,7 @@ impl Outbox {
         patience: Duration,
         waiter: Option<crossbeam_channel::Sender<Outcome>>,
     ) -> Result<Ticket> {
-        let size = payload.len() + key.len();
+        let size = payload.len() + key.len() + RECORD;
         if size > self.limit {
             let topic = targets.first().map_or_else(String::new, |target| target.topic.to_string());
             return Err(Error::TooLarge { size, limit: self.limit, topic });

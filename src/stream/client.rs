@@ -20,7 +20,7 @@ use crate::embedded;
 use crate::error::{Error, Result};
 use crate::format::{FormatInfo, FormatKind, check_identifiers, definition_packet};
 use crate::kafka::{Admin, Outbox, Settings, TopicPartition, Trouble, Written};
-use crate::session::{self, NewSession, Offsets, SessionChange, SessionInfo};
+use crate::session::{self, NewSession, Offsets, SessionChange, SessionFilter, SessionInfo};
 use crate::time::{after, now_ns};
 use crate::topic::{self, Layout, LayoutKind, NamedStreamForm, Strategy};
 
@@ -194,12 +194,16 @@ impl Client {
     /// # Errors
     /// [`Error::Unreachable`], [`Error::Timeout`], [`Error::Closed`].
     pub fn sessions(&self, data_source: Option<&str>) -> Result<Vec<Arc<SessionInfo>>> {
+        self.find_sessions(&SessionFilter { data_source, ..SessionFilter::default() })
+    }
+
+    /// The sessions that a filter takes, ordered by creation; up to date when the call returns.
+    ///
+    /// # Errors
+    /// As [`Client::sessions`].
+    pub fn find_sessions(&self, filter: &SessionFilter<'_>) -> Result<Vec<Arc<SessionInfo>>> {
         self.refresh_sessions()?;
-        let mut sessions = self.inner.directory.sessions();
-        if let Some(name) = data_source {
-            sessions.retain(|info| info.data_source == name);
-        }
-        Ok(sessions)
+        Ok(self.inner.directory.find(filter))
     }
 
     /// One session; up to date when the call returns.

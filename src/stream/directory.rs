@@ -23,7 +23,7 @@ use crate::kafka::admin::Topics;
 use crate::kafka::consumer::Message;
 use crate::kafka::{Admin, Consumer, Event, Settings, Start, Statistics, TopicPartition, Trouble};
 use crate::packet::{Envelope, PacketType};
-use crate::session::{Record, SessionChange, SessionInfo, SessionTable};
+use crate::session::{Record, SessionChange, SessionFilter, SessionInfo, SessionTable};
 use crate::time::{after, now_ns};
 use crate::topic::Layout;
 
@@ -247,6 +247,11 @@ impl Directory {
 
     pub(crate) fn sessions(&self) -> Vec<Arc<SessionInfo>> {
         self.shared.state.lock().sessions.all()
+    }
+
+    /// The sessions that a filter takes.
+    pub(crate) fn find(&self, filter: &SessionFilter<'_>) -> Vec<Arc<SessionInfo>> {
+        self.shared.state.lock().sessions.find(filter)
     }
 
     /// The sessions that name this one as theirs.

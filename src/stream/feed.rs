@@ -229,6 +229,10 @@ pub(crate) struct Feed {
     held_up_ns: Option<u64>,
     /// Up to which offset of a partition its lost records were counted.
     lost_until: HashMap<TopicPartition, i64>,
+    /// It was told that there are records without a value.
+    told_of_null: bool,
+    /// When the ends of sessions are looked for next.
+    complete_at: Instant,
 }
 
 impl Feed {
@@ -294,6 +298,8 @@ impl Feed {
             heard_ns: now_ns(),
             held_up_ns: None,
             lost_until: HashMap::new(),
+            told_of_null: false,
+            complete_at: now,
         };
         feed.waiting = sessions.into_iter().filter(|info| feed.selects(info)).collect();
         feed.early = feed.waiting.iter().map(|info| info.key.clone()).collect();
@@ -575,9 +581,10 @@ impl Feed {
             return Ok(());
         }
         let mut next = VecDeque::new();
+        let mut taken = HashSet::new();
         while let Some(info) = self.waiting.pop_front() {
             let known = self.sessions.contains_key(&info.key) || self.finished.contains(&info.key);
-            if !known && !next.iter().any(|other: &Arc<SessionInfo>| other.key == info.key) {
+            if !known && taken.insert(info.key.clone()) {
                 // What is known now may be newer than what was known when this was queued. What becomes known from here on
                 // comes as a change.
                 next.push_back(self.client.inner.directory.session(&info.key).unwrap_or(info));
@@ -1182,7 +1189,16 @@ impl Feed {
         place.next = message.offset + 1;
         *silent = Duration::ZERO;
         *warned = false;
-        let Some(value) = message.value else { return };
+        let Some(value) = message.value else {
+            self.counts.undecodable += 1;
+            if !std::mem::replace(&mut self.told_of_null, true) {
+                let (topic, partition, offset) = (message.topic, message.partition, message.offset);
+                log::warn!(
+                    "a record without a value at {topic} partition {partition} offset {offset} was passed over; further ones are only counted"
+                );
+            }
+            return;
+        };
         self.counts.packets += 1;
         self.counts.bytes += value.len() as u64;
         if let Some(part) = self.parts.get_mut(slot) {
@@ -1243,6 +1259,17 @@ impl Feed {
     // ---- Ends ----
 
     fn complete(&mut self) {
+        if self.now < self.complete_at {
+            return;
+        }
+        self.complete_now();
+        if self.sessions.len() > MOST {
+            // With very many, looking at all of them takes a while: a tenth of the time is spent on that.
+            self.complete_at = self.now + self.now.elapsed() * 10;
+        }
+    }
+
+    fn complete_now(&mut self) {
         self.listen();
         let silence = self.options.inactivity != Inactivity::Never;
         let counts = |active: &Active| silence || active.info.ended || self.options.until_now;
