@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, watch};
@@ -234,13 +235,27 @@ async fn serve(listener: TcpListener, shared: Shared, mut stopped: watch::Receiv
             }
         }
     }
-    drop(listener);
+    stop_listening(listener);
     chores.shutdown().await;
     let mut connections = guests.tasks;
     let ended = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
     if ended.is_err() {
         connections.shutdown().await;
     }
+}
+
+/// Frees the port, also when a forked child holds a copy of the socket: then closing alone would leave it listening, with
+/// nobody to answer.
+fn stop_listening(listener: TcpListener) {
+    #[cfg(unix)]
+    if let Ok(listener) = listener.into_std() {
+        let socket = std::net::TcpStream::from(std::os::fd::OwnedFd::from(listener));
+        if let Err(e) = socket.shutdown(std::net::Shutdown::Both) {
+            log::debug!("embedded broker: the port is left to the system: {e}");
+        }
+    }
+    #[cfg(not(unix))]
+    drop(listener);
 }
 
 async fn connection(
@@ -255,6 +270,8 @@ async fn connection(
         ended = converse(&mut stream, peer, &shared, &silence) => ended,
         _ = stopped.changed() => Ok(()),
     };
+    // Said, and not left to closing: a forked child may hold a copy of the socket.
+    let _ = stream.shutdown().await;
     match ended {
         Ok(()) => {}
         Err(e) if e.kind() == io::ErrorKind::InvalidData => {
