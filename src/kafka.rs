@@ -7,6 +7,7 @@ pub mod admin;
 pub mod config;
 pub mod consumer;
 mod context;
+mod lifeline;
 mod offsets;
 pub mod producer;
 pub mod topic_settings;

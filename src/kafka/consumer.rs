@@ -23,6 +23,7 @@ use super::TopicPartition;
 use super::admin::{ONE_TRY, code_error, creation_error, kafka_error, wanted_still};
 use super::config::Settings;
 use super::context::Context;
+use super::lifeline::Lifeline;
 use super::offsets::Question;
 use crate::error::{Error, Result};
 
@@ -95,6 +96,8 @@ pub struct Consumer {
     /// What is no record: errors and statistics. Without a group they have a queue of their own, so that they can be
     /// heard while nobody takes records, instead of piling up between them.
     words: Option<Queue>,
+    /// Dropped before the client, too.
+    _lifeline: Lifeline,
     client: Client<Context>,
     /// Rebalances of a group come as events, which only a poll for single events hands out.
     grouped: bool,
@@ -191,7 +194,9 @@ impl Consumer {
             return Err(Error::Config("consumer: librdkafka offers no queue for it".into()));
         }
         let (queue, words) = (Queue(queue), words.map(Queue));
-        Ok(Self { queue, words, client, grouped: group.is_some(), known: Mutex::default() })
+        // SAFETY: by the order of the fields the client goes last.
+        let lifeline = unsafe { Lifeline::new(&client.context().line, &client, &settings.brokers) };
+        Ok(Self { queue, words, _lifeline: lifeline, client, grouped: group.is_some(), known: Mutex::default() })
     }
 
     /// Adds partitions to those being read.
@@ -602,8 +607,9 @@ impl Consumer {
         // payload of an error is its text.
         unsafe {
             match message.err {
-                RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => {}
+                RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => self.client.context().line.heard(),
                 RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
+                    self.client.context().line.heard();
                     sink(Event::End { topic, partition: message.partition, offset: message.offset });
                     return;
                 }

@@ -16,6 +16,7 @@ use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProd
 use super::admin::{creation_error, kafka_error};
 use super::config::Settings;
 use super::context::{Context, Trouble};
+use super::lifeline::Lifeline;
 use crate::error::{Error, Printable, Result};
 use crate::time::{after, now_ns};
 
@@ -371,6 +372,9 @@ impl ProducerContext for Deliveries {
         };
         let size = message.payload_len() + message.key_len();
         self.ledger.under_way.fetch_sub(size as u64, Ordering::Relaxed);
+        if result.is_ok() {
+            self.context.line.heard();
+        }
         let outcome = match result {
             Ok(message) if delivery.twin.is_some() || self.ledger.tracking.load(Ordering::Relaxed) => {
                 self.told(&delivery, Fate::Persisted, message)
@@ -451,6 +455,8 @@ pub struct Target<'a> {
 
 /// Sends records and keeps the books.
 pub struct Outbox {
+    /// Dropped before the producer.
+    _lifeline: Lifeline,
     producer: ThreadedProducer<Deliveries>,
     ledger: Arc<Ledger>,
     next: AtomicU64,
@@ -484,7 +490,11 @@ impl Outbox {
         let deliveries = Deliveries { context: Context::default(), ledger: ledger.clone() };
         let producer = ThreadedProducer::from_config_and_context(&config, deliveries)
             .map_err(|error| creation_error("producer", &error))?;
+        let line = &producer.context().context.line;
+        // SAFETY: by the order of the fields the producer goes last.
+        let lifeline = unsafe { Lifeline::new(line, producer.client(), &settings.brokers) };
         Ok(Self {
+            _lifeline: lifeline,
             producer,
             ledger,
             next: AtomicU64::new(1),
