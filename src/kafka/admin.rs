@@ -35,12 +35,11 @@ const SETTLING: Duration = Duration::from_secs(2);
 
 /// Asks the cluster. Shared by everything a client starts.
 pub struct Admin {
-    /// Dropped before the client.
-    _lifeline: Lifeline,
     /// Answers questions; its problems are heard when it is polled.
     client: BaseConsumer<Context>,
+    lifeline: Lifeline,
     /// Creates topics; made when it is first needed, because most programs find theirs.
-    creator: OnceLock<(Lifeline, AdminClient<Context>)>,
+    creator: OnceLock<(AdminClient<Context>, Lifeline)>,
     config: ClientConfig,
     brokers: String,
     /// How long a question may take; see [`Admin::set_timeout`].
@@ -76,11 +75,9 @@ impl Admin {
         let client = BaseConsumer::from_config_and_context(&config, Context::default())
             .map_err(|error| creation_error("Kafka client", &error))?;
         let brokers = settings.brokers.clone();
-        // SAFETY: by the order of the fields the client goes last.
-        let lifeline = unsafe { Lifeline::new(&client.client().context().line, client.client(), &brokers) };
         Ok(Self {
-            _lifeline: lifeline,
             client,
+            lifeline: Lifeline::new(&brokers),
             creator: OnceLock::new(),
             config,
             brokers,
@@ -143,32 +140,17 @@ impl Admin {
         Err(Error::Unreachable { brokers: self.brokers.clone(), waited: timeout, reason })
     }
 
-    /// Takes in what librdkafka has to say; without it, its words would pile up.
+    /// Before a question: takes in what librdkafka has to say, which would pile up, and sees that it has somebody to ask.
     fn listen(&self, time: Duration) {
-        // What comes back is an error that the context has heard already, one at a time.
-        let mut heard = self.client.poll(time);
-        while heard.is_some() {
-            heard = self.client.poll(Duration::ZERO);
-        }
-    }
-
-    /// Asks for the brokers and a topic, or all topics.
-    fn metadata(&self, topic: Option<&str>, wait: Duration) -> std::result::Result<Metadata, KafkaError> {
-        self.listen(Duration::ZERO);
-        let answer = self.client.fetch_metadata(topic, wait);
-        match &answer {
-            Ok(metadata) => self.see(metadata),
-            // There was no broker to ask.
-            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::BrokerTransportFailure) => {
-                self.context().line.pull();
-            }
-            Err(_) => {}
-        }
-        answer
+        // What comes back is an error that the context has heard already.
+        let _ = self.client.poll(time);
+        self.lifeline.look(self.client.client());
     }
 
     fn fetch_topics(&self, wait: Duration) -> std::result::Result<Topics, KafkaError> {
-        let metadata = self.metadata(None, wait)?;
+        self.listen(Duration::ZERO);
+        let metadata = self.client.fetch_metadata(None, wait)?;
+        self.see(&metadata);
         // A broker answered: what went wrong before explains nothing that comes later.
         self.client.client().context().forget();
         let topics: BTreeMap<String, i32> = metadata
@@ -186,9 +168,6 @@ impl Admin {
         let mut brokers: Vec<(i32, String)> =
             metadata.brokers().iter().map(|broker| (broker.id(), address(broker.host(), broker.port()))).collect();
         brokers.sort_unstable();
-        if !brokers.is_empty() {
-            self.context().line.heard();
-        }
         *self.seen.lock() = Seen { at_ns: now_ns(), brokers };
     }
 
@@ -201,7 +180,12 @@ impl Admin {
     /// Asks which brokers there are, with a topic's name because the answer is short then; one try.
     #[must_use]
     pub fn look(&self, topic: &str, wait: Duration) -> bool {
-        self.metadata(Some(topic), wait).is_ok()
+        self.listen(Duration::ZERO);
+        let answer = self.client.fetch_metadata(Some(topic), wait);
+        if let Ok(metadata) = &answer {
+            self.see(metadata);
+        }
+        answer.is_ok()
     }
 
     /// The ends of those partitions whose brokers answer at once; one try.
@@ -402,15 +386,13 @@ impl Admin {
     }
 
     fn creator(&self) -> Result<&AdminClient<Context>> {
-        if let Some((_, creator)) = self.creator.get() {
+        if let Some((creator, lifeline)) = self.creator.get() {
+            lifeline.look(creator.inner());
             return Ok(creator);
         }
         let new = AdminClient::from_config_and_context(&self.config, Context::default())
             .map_err(|error| creation_error("Kafka client", &error))?;
-        // SAFETY: of a pair the first goes first.
-        let lifeline = unsafe { Lifeline::new(&new.inner().context().line, new.inner(), &self.brokers) };
-        let pair = (lifeline, new);
-        Ok(&self.creator.get_or_init(|| pair).1)
+        Ok(&self.creator.get_or_init(|| (new, Lifeline::new(&self.brokers))).0)
     }
 
     /// Makes sure a topic exists, creating it with so many partitions if it does not, and waits until it can be used.

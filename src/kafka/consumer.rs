@@ -96,9 +96,8 @@ pub struct Consumer {
     /// What is no record: errors and statistics. Without a group they have a queue of their own, so that they can be
     /// heard while nobody takes records, instead of piling up between them.
     words: Option<Queue>,
-    /// Dropped before the client, too.
-    _lifeline: Lifeline,
     client: Client<Context>,
+    lifeline: Lifeline,
     /// Rebalances of a group come as events, which only a poll for single events hands out.
     grouped: bool,
     /// Topics whose leaders librdkafka has been told to learn.
@@ -194,9 +193,8 @@ impl Consumer {
             return Err(Error::Config("consumer: librdkafka offers no queue for it".into()));
         }
         let (queue, words) = (Queue(queue), words.map(Queue));
-        // SAFETY: by the order of the fields the client goes last.
-        let lifeline = unsafe { Lifeline::new(&client.context().line, &client, &settings.brokers) };
-        Ok(Self { queue, words, _lifeline: lifeline, client, grouped: group.is_some(), known: Mutex::default() })
+        let lifeline = Lifeline::new(&settings.brokers);
+        Ok(Self { queue, words, client, lifeline, grouped: group.is_some(), known: Mutex::default() })
     }
 
     /// Adds partitions to those being read.
@@ -478,6 +476,7 @@ impl Consumer {
     /// Takes in errors and statistics, without a record. [`Consumer::poll`] does that too; whoever does not poll for long
     /// calls this meanwhile. Of a member of a group, which has to poll anyhow, there is nothing to hear.
     pub fn hear(&self, sink: &mut dyn FnMut(Event<'_>)) {
+        self.lifeline.look(&self.client);
         let Some(words) = &self.words else { return };
         loop {
             // SAFETY: the queue is valid while self lives.
@@ -607,9 +606,8 @@ impl Consumer {
         // payload of an error is its text.
         unsafe {
             match message.err {
-                RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => self.client.context().line.heard(),
+                RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => {}
                 RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
-                    self.client.context().line.heard();
                     sink(Event::End { topic, partition: message.partition, offset: message.offset });
                     return;
                 }

@@ -12,7 +12,6 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use serde::Deserialize;
 
-use super::lifeline::Line;
 use crate::time::now_ns;
 
 /// The same line is passed on once in this time.
@@ -57,17 +56,6 @@ struct Figures {
 struct BrokerFigures {
     #[serde(default)]
     txretries: u64,
-    #[serde(default)]
-    source: String,
-    #[serde(default)]
-    state: String,
-}
-
-impl BrokerFigures {
-    /// Whether it is a broker, and no stand-in such as that for whoever coordinates a group.
-    fn is_real(&self) -> bool {
-        matches!(self.source.as_str(), "learned" | "configured")
-    }
 }
 
 /// Listens to one client of librdkafka.
@@ -80,8 +68,6 @@ pub(crate) struct Context {
     /// The last failure of the connection to each broker, by `host:port`.
     failures: Mutex<HashMap<String, Trouble>>,
     statistics: Mutex<Option<Statistics>>,
-    /// Called for help when all brokers are down.
-    pub(super) line: Line,
 }
 
 impl Context {
@@ -104,7 +90,6 @@ impl Context {
         self.problem.lock().clone()
     }
 
-    /// Forgets the last problem: a broker has answered.
     pub(crate) fn forget(&self) {
         *self.problem.lock() = None;
     }
@@ -204,12 +189,11 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        match error.rdkafka_error_code() {
-            // Each one's own failure was said before, and says more.
-            Some(RDKafkaErrorCode::AllBrokersDown) => return self.line.pull(),
-            // No failure; it comes here when a consumer that had reached one is closed.
-            Some(RDKafkaErrorCode::PartitionEOF) => return,
-            _ => {}
+        // Of brokers that are all down, each one's own failure was said before, and says more. The end of a partition is no
+        // failure; it comes here when a consumer that had reached one is closed.
+        if matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::PartitionEOF))
+        {
+            return;
         }
         self.remember(reason);
         if self.is_news(reason) {
@@ -221,15 +205,7 @@ impl ClientContext for Context {
         let json = String::from_utf8_lossy(statistics);
         log::trace!(target: "telewire::kafka::statistics", "{json}");
         let figures = serde_json::from_str::<Figures>(&json);
-        let retried = figures.map_or(0, |figures| {
-            let real = || figures.brokers.values().filter(|broker| broker.is_real());
-            if real().next().is_none() {
-                self.line.pull();
-            } else if real().any(|broker| broker.state == "UP") {
-                self.line.heard();
-            }
-            figures.brokers.values().map(|broker| broker.txretries).sum()
-        });
+        let retried = figures.map_or(0, |figures| figures.brokers.values().map(|broker| broker.txretries).sum());
         *self.statistics.lock() = Some(Statistics { at_ns: now_ns(), json: json.into(), retried });
     }
 }

@@ -16,7 +16,7 @@ use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProd
 use super::admin::{creation_error, kafka_error};
 use super::config::Settings;
 use super::context::{Context, Trouble};
-use super::lifeline::Lifeline;
+use super::lifeline::{Lifeline, Lookout};
 use crate::error::{Error, Printable, Result};
 use crate::time::{after, now_ns};
 
@@ -372,9 +372,6 @@ impl ProducerContext for Deliveries {
         };
         let size = message.payload_len() + message.key_len();
         self.ledger.under_way.fetch_sub(size as u64, Ordering::Relaxed);
-        if result.is_ok() {
-            self.context.line.heard();
-        }
         let outcome = match result {
             Ok(message) if delivery.twin.is_some() || self.ledger.tracking.load(Ordering::Relaxed) => {
                 self.told(&delivery, Fate::Persisted, message)
@@ -456,8 +453,8 @@ pub struct Target<'a> {
 /// Sends records and keeps the books.
 pub struct Outbox {
     /// Dropped before the producer.
-    _lifeline: Lifeline,
-    producer: ThreadedProducer<Deliveries>,
+    _lookout: Lookout,
+    producer: Arc<ThreadedProducer<Deliveries>>,
     ledger: Arc<Ledger>,
     next: AtomicU64,
     limit: usize,
@@ -490,11 +487,11 @@ impl Outbox {
         let deliveries = Deliveries { context: Context::default(), ledger: ledger.clone() };
         let producer = ThreadedProducer::from_config_and_context(&config, deliveries)
             .map_err(|error| creation_error("producer", &error))?;
-        let line = &producer.context().context.line;
-        // SAFETY: by the order of the fields the producer goes last.
-        let lifeline = unsafe { Lifeline::new(line, producer.client(), &settings.brokers) };
+        let producer: Arc<ThreadedProducer<Deliveries>> = Arc::new(producer);
+        let lifeline = Lifeline::new(&settings.brokers);
+        let lookout = Lookout::new(Arc::downgrade(&producer), move |producer| lifeline.look(producer.client()))?;
         Ok(Self {
-            _lifeline: lifeline,
+            _lookout: lookout,
             producer,
             ledger,
             next: AtomicU64::new(1),
