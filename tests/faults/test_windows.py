@@ -14,7 +14,7 @@ from brokers import embedded
 from processes import wait_until
 
 DEADLINE_S: Final = 40.0
-SESSIONS: Final = 3
+SESSIONS: Final = 2
 BOUNCES: Final = 2
 """Of the broker, by `kill -9`, in each session."""
 STREAMS: Final = ("Chassis", "Engine", "Tyres")
@@ -26,6 +26,7 @@ class Writing:
 
     def __init__(self, client: telewire.Client) -> None:
         self.session = client.create_session(content.SOURCE, identifier="bounced")
+        self.session.configure([telewire.Parameter(identifier) for identifier in PARAMETERS.values()])
         self.packets = 0
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._write, daemon=True)
