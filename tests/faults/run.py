@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 import brokers
 from faults import FAULTS
 from plan import Fault, given_seed, plan
-from report import Report, Survived, write_json
+from report import Report, Survived, total, write_json
 from scene import GIVE_UP_S, Scene
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def main() -> int:
                 report = survive(target, faults, seed, folder, lambda line: print(line, flush=True))
             reports.append(report)
             print(report.text(), flush=True)
+    print(total(reports), flush=True)
     if given.json is not None:
         write_json(reports, given.json)
     return 0 if all(report.kept for report in reports) else 1
