@@ -8,6 +8,7 @@ mod certificate;
 pub mod config;
 pub mod consumer;
 mod context;
+mod lifeline;
 mod offsets;
 mod pem;
 pub mod producer;

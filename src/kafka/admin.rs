@@ -16,6 +16,7 @@ use super::TopicPartition;
 use super::config::{Settings, is_secret};
 use super::consumer::Consumer;
 use super::context::{Context, Weight, What};
+use super::lifeline::Lifeline;
 use super::offsets::Question;
 use super::pem;
 use super::topic_settings::{SettingsQuestion, TopicSettings};
@@ -38,7 +39,7 @@ pub struct Admin {
     /// Answers questions; its problems are heard when it is polled.
     client: Consumer,
     /// Creates topics; made when it is first needed, because most programs find theirs.
-    creator: OnceLock<AdminClient<Context>>,
+    creator: OnceLock<(AdminClient<Context>, Lifeline)>,
     config: ClientConfig,
     brokers: String,
     /// How long a question may take; see [`Admin::set_timeout`].
@@ -137,7 +138,7 @@ impl Admin {
         Err(Error::Unreachable { brokers: self.brokers.clone(), waited: timeout, reason })
     }
 
-    /// Takes in what librdkafka has to say; without it, its words would pile up.
+    /// Before a question: takes in what librdkafka has to say, which would pile up, and sees that it has somebody to ask.
     fn listen(&self, time: Duration) {
         // What comes back is errors that the context has heard already.
         self.client.poll(time, usize::MAX, &mut |_| {});
@@ -372,12 +373,13 @@ impl Admin {
     }
 
     fn creator(&self) -> Result<&AdminClient<Context>> {
-        if let Some(creator) = self.creator.get() {
+        if let Some((creator, lifeline)) = self.creator.get() {
+            lifeline.look(creator.inner());
             return Ok(creator);
         }
         let new = AdminClient::from_config_and_context(&self.config, Context::of(&self.config))
             .map_err(|error| creation_error("Kafka client", &self.config, &error))?;
-        Ok(self.creator.get_or_init(|| new))
+        Ok(&self.creator.get_or_init(|| (new, Lifeline::new(&self.brokers))).0)
     }
 
     /// Makes sure a topic exists, creating it with so many partitions if it does not, and waits until it can be used.

@@ -23,6 +23,7 @@ use super::admin::{ONE_TRY, code_error, creation_error, kafka_error, wanted_stil
 use super::certificate;
 use super::config::Settings;
 use super::context::{Context, What};
+use super::lifeline::Lifeline;
 use super::offsets::Question;
 use crate::error::{Error, Result};
 
@@ -96,6 +97,7 @@ pub struct Consumer {
     /// heard while nobody takes records, instead of piling up between them.
     words: Option<Queue>,
     client: Client<Context>,
+    lifeline: Lifeline,
     /// The group's id. Its rebalances come as events, which only a poll for single events hands out.
     group: Option<String>,
     /// Topics whose leaders librdkafka has been told to learn.
@@ -202,7 +204,8 @@ impl Consumer {
             return Err(Error::Config("consumer: librdkafka offers no queue for it".into()));
         }
         let (queue, words) = (Queue(queue), words.map(Queue));
-        Ok(Self { queue, words, client, group: group.map(str::to_owned), known: Mutex::default() })
+        let lifeline = Lifeline::new(config.get("bootstrap.servers").unwrap_or_default());
+        Ok(Self { queue, words, client, lifeline, group: group.map(str::to_owned), known: Mutex::default() })
     }
 
     /// The client of librdkafka, for questions.
@@ -524,6 +527,7 @@ impl Consumer {
     /// Takes in errors and statistics, without a record. [`Consumer::poll`] does that too; whoever does not poll for long
     /// calls this meanwhile. Of a member of a group, which has to poll anyhow, there is nothing to hear.
     pub fn hear(&self, sink: &mut dyn FnMut(Event<'_>)) {
+        self.lifeline.look(&self.client);
         let Some(words) = &self.words else { return };
         loop {
             // SAFETY: the queue is valid while self lives.

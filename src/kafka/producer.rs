@@ -19,6 +19,7 @@ use rdkafka::{ClientConfig, ClientContext};
 use super::admin::{creation_error, kafka_error};
 use super::config::Settings;
 use super::context::{Context, Trouble, What};
+use super::lifeline::{Lifeline, Lookout};
 use crate::error::{Error, Printable, Result};
 use crate::time::{after, now_ns};
 
@@ -499,8 +500,10 @@ pub struct Target<'a> {
 
 /// Sends records and keeps the books.
 pub struct Outbox {
+    /// Dropped before the producer.
+    _lookout: Lookout,
     /// Replaced when a missing right has ended it; see [`Outbox::renew`].
-    producer: RwLock<Running>,
+    producer: Arc<RwLock<Running>>,
     /// Of all producers that follow each other.
     context: Arc<Context>,
     config: ClientConfig,
@@ -555,8 +558,12 @@ impl Outbox {
         let most = limit_of("queue.buffering.max.messages");
         let most_bytes = limit_of("queue.buffering.max.kbytes") << 10;
         let (context, ledger) = (Arc::new(Context::of(&config)), Arc::new(Ledger::default()));
+        let producer = Arc::new(RwLock::new(Running::start(&config, &context, &ledger)?));
+        let lifeline = Lifeline::new(&settings.brokers);
+        let look = move |running: &RwLock<Running>| lifeline.look(running.read().producer.client());
         Ok(Self {
-            producer: RwLock::new(Running::start(&config, &context, &ledger)?),
+            _lookout: Lookout::new(Arc::downgrade(&producer), look)?,
+            producer,
             context,
             config,
             ledger,

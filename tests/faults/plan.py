@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,6 +62,12 @@ KINDS: Final = (
 )
 LONG: Final = {"pause": 60.0, "hard stop": 60.0, "half-open": 60.0}
 """Long faults: a broker that stands still, one that is gone, a network that swallows everything."""
+
+
+def given_seed(otherwise: int | None = None) -> int:
+    """The seed in the variable `FAULT_SEED`; without one, or if it says `random`, another one or a random one."""
+    given = os.environ.get("FAULT_SEED", "random" if otherwise is None else str(otherwise))
+    return random.SystemRandom().randrange(1_000_000) if given == "random" else int(given)
 
 
 def plan(

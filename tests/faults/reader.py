@@ -6,36 +6,21 @@ import argparse
 import sys
 import threading
 import time
-import traceback
-from pathlib import Path
 
 import content
 import telewire
-from ledger import Completed, Finished, Ledger, Ready, Seen, Wrong
-from orders import obey
+from ledger import Completed, Ledger, Ready, Seen
+from orders import arguments, serve
 
 PATIENCE_S = 60.0
 
 
 def main() -> int:
     """Read until told to finish."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--brokers", required=True)
-    parser.add_argument("--domain", required=True)
-    parser.add_argument("--ledger", type=Path, required=True)
+    parser = arguments(__doc__)
     parser.add_argument("--group", default="")
     parser.add_argument("--session-timeout-ms", type=int, default=45_000)
-    given = parser.parse_args()
-    stopping = threading.Event()
-    obey(stopping.set)
-    ledger = Ledger(given.ledger)
-    try:
-        _work(given, ledger, stopping)
-    except Exception:
-        ledger.note(Wrong(traceback.format_exc()))
-        return 1
-    ledger.note(Finished())
-    return 0
+    return serve(parser.parse_args(), _work)
 
 
 def _work(given: argparse.Namespace, ledger: Ledger, stopping: threading.Event) -> None:

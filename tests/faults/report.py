@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,16 +103,38 @@ class Report:
         return "\n".join(lines)
 
 
-def write_json(reports: list[Report], path: Path) -> None:
-    """All clusters of a run in one file, with the totals."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    total = {
+def total(reports: Sequence[Report]) -> str:
+    """All clusters together, as a table of Markdown and the sums below it."""
+    kinds = sorted({survived.fault.kind for report in reports for survived in report.survived})
+    lines = [
+        "| fault | " + " | ".join(report.cluster for report in reports) + " | slowest: written | read | by the group |",
+        "|---|" + "--:|" * (len(reports) + 3),
+    ]
+    for kind in kinds:
+        of_kind = [[each.recovery for each in report.survived if each.fault.kind == kind] for report in reports]
+        counts = [str(len(recoveries) or "") for recoveries in of_kind]
+        flat = [recovery for recoveries in of_kind for recovery in recoveries]
+        slowest = [f"{max(getattr(one, who) for one in flat):.1f} s" for who in ("write_s", "read_s", "group_s")]
+        lines.append(f"| {' | '.join([kind, *counts, *slowest])} |")
+    sums = ", ".join(f"{what.replace('_', ' ')} {count}" for what, count in _sums(reports).items())
+    return "\n".join([*lines, "", sums])
+
+
+def _sums(reports: Sequence[Report]) -> dict[str, int]:
+    return {
         "survived": sum(len(report.survived) for report in reports),
         "packets": sum(report.verdict.packets for report in reports),
+        "sessions": sum(report.verdict.sessions for report in reports),
         "lost": sum(report.verdict.counts["lost"] for report in reports),
         "duplicated": sum(report.verdict.counts["duplicated"] for report in reports),
         "reordered": sum(report.verdict.counts["re-ordered"] for report in reports),
         "read_again_by_groups": sum(sum(report.verdict.read_again.values()) for report in reports),
-        "kept": all(report.kept for report in reports),
     }
-    path.write_text(json.dumps({"total": total, "clusters": [report.as_dict() for report in reports]}, indent=1) + "\n")
+
+
+def write_json(reports: Sequence[Report], path: Path) -> None:
+    """All clusters of a run in one file, with the totals."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    totals = _sums(reports) | {"kept": all(report.kept for report in reports)}
+    clusters = [report.as_dict() for report in reports]
+    path.write_text(json.dumps({"total": totals, "clusters": clusters}, indent=1) + "\n")

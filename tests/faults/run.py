@@ -7,7 +7,6 @@ that was written, kept and read is compared.
 from __future__ import annotations
 
 import argparse
-import random
 import sys
 import tempfile
 import time
@@ -19,8 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 import brokers
 from faults import FAULTS
-from plan import Fault, plan
-from report import Report, Survived, write_json
+from plan import Fault, given_seed, plan
+from report import Report, Survived, total, write_json
 from scene import GIVE_UP_S, Scene
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=None, help="where ledgers and logs are kept")
     parser.add_argument("--json", type=Path, default=None, help="file for the report")
     given = parser.parse_args()
-    seed = random.SystemRandom().randrange(1_000_000) if given.seed is None else given.seed
+    seed = given_seed() if given.seed is None else given.seed
     print(f"seed {seed} (repeat with --seed {seed})", flush=True)
     reports = []
     keeping = nullcontext(str(given.folder)) if given.folder else tempfile.TemporaryDirectory(prefix="telewire-faults-")
@@ -105,6 +104,7 @@ def main() -> int:
                 report = survive(target, faults, seed, folder, lambda line: print(line, flush=True))
             reports.append(report)
             print(report.text(), flush=True)
+    print(total(reports), flush=True)
     if given.json is not None:
         write_json(reports, given.json)
     return 0 if all(report.kept for report in reports) else 1

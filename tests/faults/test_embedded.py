@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
@@ -18,6 +17,7 @@ from confluent_kafka.cimpl import NewTopic
 
 import telewire
 from brokers import Embedded, embedded
+from plan import given_seed
 from processes import wait_until
 from readings import note
 
@@ -116,7 +116,7 @@ def committed(broker: Embedded, topic: str, offset: int | None = None) -> int:
 def test_kill_9_at_random_moments_loses_doubles_and_disorders_nothing_and_keeps_topics_and_offsets(
     tmp_path: Path, kills: int
 ) -> None:
-    seed = int(os.environ.get("FAULT_SEED", "0")) or random.randrange(1 << 32)
+    seed = given_seed()
     print(f"FAULT_SEED={seed}")
     chance = random.Random(seed)
     with embedded(tmp_path / "data") as broker, writing(broker) as session:

@@ -39,8 +39,8 @@ def stored(seq: int, offset: int | None = None, run: int = 1) -> Stored:
     return Stored(number(seq, run), TOPIC, 0, seq if offset is None else offset)
 
 
-def seen(seq: int, offset: int | None = None) -> Seen:
-    return Seen(KEY, "", 1, seq, TOPIC, 0, seq if offset is None else offset)
+def seen(seq: int, offset: int | None = None, key: str = KEY) -> Seen:
+    return Seen(key, "", 1, seq, TOPIC, 0, seq if offset is None else offset)
 
 
 def writer(entries: Sequence[Entry], killed: bool = False, run: int = 1) -> WriterLife:
@@ -233,6 +233,17 @@ def test_a_reader_that_goes_back_to_what_it_passed_over_is_out_of_order(world: W
     assert world.troubles() == {"read out of order"}
 
 
+def test_sessions_that_share_a_partition_have_each_an_order_of_its_own(world: World) -> None:
+    world.reader[1:4] = [seen(0, 0), seen(1, 2), seen(2, 4)]
+    world.stored = [stored(seq, 2 * seq) for seq in range(3)]
+    other = replace(number(0), key="other")
+    world.stored += [Stored(replace(other, seq=seq), TOPIC, 0, 2 * seq + 1) for seq in range(2)]
+    world.reader[4:4] = [seen(0, 1, "other"), seen(1, 3, "other")]
+    assert "read out of order" not in world.troubles()
+    world.reader[4:6] = [seen(1, 3, "other"), seen(0, 1, "other")]
+    assert "read out of order" in world.troubles()
+
+
 def test_a_session_that_is_never_told_complete_is_found(world: World) -> None:
     world.reader.remove(Completed(KEY))
     assert world.troubles() == {"not completed"}
@@ -264,6 +275,17 @@ def test_a_group_reads_again_only_what_a_fault_kept_from_being_committed(
     verdict = world.verdict()
     assert verdict.read_again == {"reader": 1}
     assert set(verdict.counts) == (set() if explained else {"read again too late"}), verdict.troubles
+
+
+def test_what_a_group_reads_a_third_time_is_explained_by_what_happened_since_the_second(world: World) -> None:
+    world.grouped = True
+    world.disturbances = [Disturbance(10.0, 20.0), Disturbance(18.0, 40.0)]
+    world.reader = [Noted(1.0, seen(0)), Noted(1.0, seen(1)), *(Noted(at_s, seen(2)) for at_s in (10.0, 19.0, 35.0))]
+    world.reader.append(Noted(50.0, Finished()))
+    verdict = world.verdict()
+    assert (verdict.read_again, verdict.troubles) == ({"reader": 2}, [])
+    world.reader.insert(-1, Noted(45.0, seen(2)))
+    assert world.troubles() == {"read again too late"}
 
 
 def test_many_troubles_are_counted_and_the_first_ones_told(world: World) -> None:

@@ -239,24 +239,23 @@ def _reading(
     commit_s: float,
 ) -> None:
     kept = {record.place: record.number for record in stored}
-    first: dict[tuple[str, int, int], float] = {}
+    last: dict[tuple[str, int, int], float] = {}
     again = 0
     for noted, entry in _in_time(reading.lives):
         if kept.get(entry.place) != entry.number:
             verdict.trouble("made up", f"{reading.name} was given {entry.number} at {entry.place}, which is not there")
-        if entry.place not in first:
-            first[entry.place] = noted.at_s
+        before_s, last[entry.place] = last.get(entry.place), noted.at_s
+        if before_s is None:
             continue
         again += 1
         if not reading.grouped:
             verdict.trouble("read twice", f"{reading.name} was given {entry.number} at {entry.place} again")
-        elif not _explained(first[entry.place], noted.at_s, disturbances, commit_s):
-            before = noted.at_s - first[entry.place]
+        elif not _explained(before_s, noted.at_s, disturbances, commit_s):
             verdict.trouble(
                 "read again too late",
-                f"{reading.name} was given {entry.number} at {entry.place} again {before:.1f} s later",
+                f"{reading.name} was given {entry.number} at {entry.place} again {noted.at_s - before_s:.1f} s later",
             )
-    for place in kept.keys() - first.keys():
+    for place in kept.keys() - last.keys():
         verdict.trouble("not read", f"{reading.name} never got {kept[place]} at {place}")
     for life in reading.lives:
         _read_in_order(verdict, reading, life)
@@ -265,7 +264,7 @@ def _reading(
         for wrong in _entries(life.pages):
             if isinstance(wrong, Wrong):
                 verdict.trouble("reader", f"{reading.name}: {wrong.what}")
-    verdict.read[reading.name] = len(first)
+    verdict.read[reading.name] = len(last)
     if reading.grouped:
         verdict.read_again[reading.name] = again
 
@@ -275,23 +274,23 @@ def _in_time(lives: Sequence[ReaderLife]) -> list[tuple[Noted, Seen]]:
     return sorted(seen, key=lambda pair: pair[0].at_s)
 
 
-def _explained(first_s: float, again_s: float, disturbances: Sequence[Disturbance], commit_s: float) -> bool:
+def _explained(before_s: float, again_s: float, disturbances: Sequence[Disturbance], commit_s: float) -> bool:
     """Whether both times are those of one fault, but for what was handled just before it and not committed yet."""
     return any(
-        fault.begin_s - commit_s <= first_s <= fault.end_s and fault.begin_s <= again_s <= fault.end_s
+        fault.begin_s - commit_s <= before_s <= fault.end_s and fault.begin_s <= again_s <= fault.end_s
         for fault in disturbances
     )
 
 
 def _read_in_order(verdict: Verdict, reading: Reading, life: ReaderLife) -> None:
-    """What one process gets for the first time comes in the order of its partition."""
+    """What one process gets of a session for the first time comes in the order of its partition."""
     got: set[tuple[str, int, int]] = set()
-    highest: dict[tuple[str, int], int] = {}
+    highest: dict[tuple[str, str, int], int] = {}
     for entry in _entries(life.pages):
         if not isinstance(entry, Seen) or entry.place in got:
             continue
         got.add(entry.place)
-        partition = (entry.topic, entry.partition)
+        partition = (entry.key, entry.topic, entry.partition)
         if entry.offset < highest.get(partition, -1):
             verdict.trouble("read out of order", f"{reading.name} got {entry.place} after {highest[partition]}")
         highest[partition] = max(highest.get(partition, -1), entry.offset)

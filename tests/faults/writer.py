@@ -11,12 +11,11 @@ import sys
 import threading
 import time
 import traceback
-from pathlib import Path
 
 import content
 import telewire
-from ledger import Ended, Finished, Ledger, Opened, Ready, Settled, Written, Wrong
-from orders import obey
+from ledger import Ended, Ledger, Opened, Ready, Settled, Written
+from orders import arguments, serve
 
 PATIENCE_S = 240.0
 """No fault is longer; creating and ending sessions waits for its end."""
@@ -117,27 +116,14 @@ class Writing:
 
 def main() -> int:
     """Write until told to finish."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--brokers", required=True)
-    parser.add_argument("--domain", required=True)
-    parser.add_argument("--ledger", type=Path, required=True)
+    parser = arguments(__doc__)
     parser.add_argument("--run", type=int, required=True)
     parser.add_argument("--rate", type=float, default=40.0, help="packets per second and stream")
     parser.add_argument("--session-s", type=float, default=10.0, help="length of a session, 0 for one session")
     parser.add_argument("--message-timeout-ms", type=int, default=0, help="0 for telewire's own")
     parser.add_argument("--on-outage", choices=["fail", "wait"], default="fail")
     parser.add_argument("--resume", help="a session to take up")
-    given = parser.parse_args()
-    stopping = threading.Event()
-    obey(stopping.set)
-    ledger = Ledger(given.ledger)
-    try:
-        _work(given, ledger, stopping)
-    except Exception:
-        ledger.note(Wrong(traceback.format_exc()))
-        return 1
-    ledger.note(Finished())
-    return 0
+    return serve(parser.parse_args(), _work)
 
 
 def _work(given: argparse.Namespace, ledger: Ledger, stopping: threading.Event) -> None:
