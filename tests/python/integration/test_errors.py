@@ -11,7 +11,6 @@ import pytest
 from confluent_kafka import Producer
 
 import telewire
-from kafka_cluster import kafka_cluster
 from telewire import (
     Client,
     ConfigError,
@@ -124,59 +123,6 @@ def test_credentials_for_a_listener_without_any_are_told(broker: str) -> None:
         telewire.connect(broker, security={"sasl_username": "a", "sasl_password": "hunter2"}, timeout_s=10)
     assert caught.value.code == "authentication"
     assert "hunter2" not in str(caught.value)
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [taken.getsockname()[1] for taken in sockets]
-    for taken in sockets:
-        taken.close()
-    return ports
-
-
-@pytest.fixture(scope="module")
-def guarded() -> Iterator[str]:
-    """Address of a listener of Apache Kafka that knows one user: alice, whose password is `correct`."""
-    port, controller, secured = free_ports(3)
-    listeners = f"PLAINTEXT://127.0.0.1:{port},SECURED://127.0.0.1:{secured},CONTROLLER://127.0.0.1:{controller}"
-    login = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_alice="correct";'
-    settings = {
-        "listeners": listeners,
-        "advertised.listeners": listeners,
-        "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SECURED:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "sasl.enabled.mechanisms": "PLAIN",
-        "listener.name.secured.plain.sasl.jaas.config": login,
-    }
-    with kafka_cluster(settings, port=port):
-        yield f"127.0.0.1:{secured}"
-
-
-def test_good_credentials_are_let_in(guarded: str, domain: str) -> None:
-    credentials = {"sasl_username": "alice", "sasl_password": "correct"}
-    with telewire.connect(guarded, domain=domain, security=credentials) as client:
-        # Producer, consumers and administration alike.
-        with client.create_session("CarA") as session:
-            session.packet("My.Type", b"x")
-        with client.read(session.key) as reader:
-            assert b"x" in [packet.content for packet in reader]
-
-
-def test_bad_credentials_are_told_at_once_without_showing_them(guarded: str) -> None:
-    begin = time.monotonic()
-    with pytest.raises(KafkaError, match="user name or password is wrong") as caught:
-        telewire.connect(guarded, security={"sasl_username": "alice", "sasl_password": "hunter2"}, timeout_s=10)
-    assert caught.value.code == "authentication"
-    assert "hunter2" not in str(caught.value)
-    assert time.monotonic() - begin < 5
-
-
-def test_no_credentials_where_some_are_needed_end_in_time(guarded: str) -> None:
-    begin = time.monotonic()
-    with pytest.raises(KafkaError) as caught:
-        telewire.connect(guarded, timeout_s=3)
-    assert caught.value.code in ("unreachable", "authentication")
-    assert time.monotonic() - begin < 6
 
 
 @pytest.mark.parametrize(
