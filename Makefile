@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help licences demo test kafka build lint docs bench bench-codec bench-pipeline bench-live bench-windows bench-check fuzz clean requirements test-rust test-peers test-python race preflight peers faults
+.PHONY: help licences demo test kafka build lint docs bench bench-codec bench-pipeline bench-live bench-windows bench-check fuzz clean requirements test-rust test-peers test-python race preflight peers faults million boundary soak
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -100,9 +100,9 @@ bench-pipeline: ## Figures of merging packets into slides: no Kafka, no Python
 	cargo bench --locked --no-default-features --bench merge
 
 FUZZ_SECONDS ?= 600
-FUZZED := envelope periodic rows synchro written merge packet names sessions formats grid
+FUZZED := envelope periodic rows synchro written merge packet names sessions formats grid request records
 
-fuzz: ## Fuzz the codec and the merger, FUZZ_SECONDS for each target (needs a nightly compiler and cargo-fuzz)
+fuzz: ## Fuzz the codec, the folds, the merger and the embedded broker's requests, FUZZ_SECONDS for each target (needs a nightly compiler and cargo-fuzz)
 	@for target in $(FUZZED); do \
 	  mkdir -p $(CACHE)/fuzz/$$target && cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target \
 	    $(CACHE)/fuzz/$$target tests/fuzz/corpus/$$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; \
@@ -111,6 +111,14 @@ fuzz: ## Fuzz the codec and the merger, FUZZ_SECONDS for each target (needs a ni
 faults: build ## The fault suite on Apache Kafka, one broker and three, and on the embedded broker (SEED repeats a plan)
 	@$(PYTHON) scripts/kafka.py fetch
 	PYTHONPATH=tests/python $(BIN)/python tests/faults/run.py $(if $(SEED),--seed $(SEED)) --json dist/faults/report.json $(FAULTS)
+
+SECONDS ?= 600
+
+soak: build ## Everything at work in one process, SECONDS long (600): memory, threads and files stay flat (BROKERS=host:port)
+	$(BIN)/python tests/soak/soak.py --seconds $(SECONDS) $(if $(BROKERS),--brokers $(BROKERS)) --json dist/soak/report.json
+
+boundary: build ## The long form of the boundary tests: 50 exits each way, 1,000 times opened and closed, Ctrl-C on Kafka
+	EXITS=50 CYCLES=1000 $(BIN)/python -m pytest -s -m "faults or not faults" $(addprefix tests/python/boundary/test_,exits.py leftovers.py ctrl_c.py)
 
 licences: ## Write the licences of everything in the wheel, and its bill of C libraries, anew (after Cargo.lock changed)
 	$(PYTHON) scripts/third_party.py
@@ -132,10 +140,13 @@ test-peers: ## Python tests beside quixstreams, in an environment with its pins
 	$(PEERS)/bin/python -m pytest -m peers
 
 test-python: ## All other Python tests
-	$(BIN)/python -m pytest -m "not peers and not race and not faults"
+	$(BIN)/python -m pytest -m "not peers and not race and not faults and not hostile"
 
 race: build ## The whole real race live at 50 times its speed through all readers of the drop-in (two minutes)
 	@$(PYTHON) scripts/kafka.py run -- $(BIN)/python -m pytest -m race
+
+million: build ## A million sessions of nothing: memory for each, and time for everybody else (two minutes)
+	$(BIN)/python -m pytest -m hostile -s
 
 preflight:
 	@$(PYTHON) scripts/preflight.py build

@@ -5,18 +5,19 @@
 //!
 //! | Room | For |
 //! |---|---|
-//! | `server`, `frame` | sockets, threads, frames |
+//! | `server`, `frame`, `complaints` | sockets, threads, frames; what is said of clients that misbehave |
 //! | `shape`, `dispatch`, `api` | what is answered, and never believing what a request claims |
 //! | `metadata`, `admin`, `produce`, `fetch`, `list_offsets`, `coordinator` | the answers |
 //! | `groups`, `offsets` | consumer groups as a state machine; what they committed |
 //! | `core`, `topics`, `configs`, `folder` | what there is, and where it is kept |
 //! | `partition`, `memory`, `disk`, `producers` | the log |
-//! | `batch`, `record_times` | record batches, which are kept as they came |
+//! | `batch`, `records`, `record_times` | record batches, which are looked into and kept as they came |
 
 mod admin;
 mod api;
 mod attach;
 mod batch;
+mod complaints;
 mod configs;
 mod coordinator;
 mod core;
@@ -36,6 +37,7 @@ mod producers;
 #[cfg(test)]
 mod protocol_tests;
 mod record_times;
+mod records;
 mod refusal;
 mod server;
 mod shape;
@@ -160,6 +162,13 @@ impl Broker {
                 None => "in memory".to_owned(),
             }
         );
+        if !broker.server.address().ip().is_loopback() {
+            log::warn!(
+                "embedded broker: listens at {}, where other machines reach it, and asks nobody for a password; it listens on \
+                 this machine only with host 127.0.0.1",
+                broker.server.address()
+            );
+        }
         Ok(Some(broker))
     }
 

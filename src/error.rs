@@ -38,6 +38,21 @@ pub enum Error {
         reason: String,
     },
 
+    /// The broker knows who we are and does not allow it. Nothing else is wrong: with the right, it works.
+    #[error("{operation} failed: {who} lacks the right {right} on {what}; have an administrator allow it (an ACL)")]
+    Denied {
+        /// What was tried.
+        operation: String,
+        /// Whom the broker takes us for, as far as we know.
+        who: String,
+        /// Kafka's name of the right that lacks, such as `Write`.
+        right: &'static str,
+        /// On what: `topic '…'`, `group '…'`.
+        what: String,
+        /// Kafka's name of the error, such as `TOPIC_AUTHORIZATION_FAILED`.
+        code: &'static str,
+    },
+
     /// The broker refused an operation.
     #[error("{operation} failed: {reason}")]
     Kafka {
@@ -202,9 +217,11 @@ impl Error {
             | Self::Name { .. }
             | Self::UnmappedStream(_)
             | Self::TooLarge { .. } => ErrorKind::Config,
-            Self::Unreachable { .. } | Self::Authentication { .. } | Self::Kafka { .. } | Self::Embedded(_) => {
-                ErrorKind::Kafka
-            }
+            Self::Unreachable { .. }
+            | Self::Authentication { .. }
+            | Self::Denied { .. }
+            | Self::Kafka { .. }
+            | Self::Embedded(_) => ErrorKind::Kafka,
             Self::Decode { .. } => ErrorKind::Decode,
             Self::UnknownSession { .. } | Self::Session { .. } => ErrorKind::Session,
             Self::UnknownFormat { .. } | Self::InvalidFormat(_) => ErrorKind::Format,
@@ -223,6 +240,7 @@ impl Error {
             Self::Invalid(_) => "invalid",
             Self::Unreachable { .. } => "unreachable",
             Self::Authentication { .. } => "authentication",
+            Self::Denied { .. } => "denied",
             Self::Kafka { .. } => "kafka",
             Self::Name { .. } => "name",
             Self::UnmappedStream(_) => "unmapped_stream",

@@ -4,11 +4,13 @@
 //! where its events enter the house: [`consumer`] and [`producer`].
 
 pub mod admin;
+mod certificate;
 pub mod config;
 pub mod consumer;
 mod context;
 mod lifeline;
 mod offsets;
+mod pem;
 pub mod producer;
 pub mod topic_settings;
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub use offsets::Offsets;
 pub use packets::{NewSession, end_of_session_packet, new_session_key, new_session_packet, session_info_packet};
 pub use pattern::Pattern;
-pub use table::{Ignored, SessionTable};
+pub use table::{Ignored, SessionFilter, SessionTable};
 
 /// A record of the session-info topic, as far as the fold looks at it.
 ///

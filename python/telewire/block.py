@@ -258,7 +258,7 @@ def not_among(parameter: str, known: Sequence[str]) -> str:
     """What to say when a parameter is not there."""
     close = get_close_matches(parameter, known, n=3)
     close = close or [name for name in known if parameter.casefold() in name.casefold()][:3]
-    hint = f"did you mean {' or '.join(close)}?" if close else f"there is {_shortened(known)}"
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there is {_shortened(known) or 'nothing'}"
     return f"{parameter!r} is not here; {hint}"
 
 

@@ -38,6 +38,8 @@ __all__ = ["Client", "Layout", "connect"]
 
 _log: Final = logging.getLogger("telewire")
 _BUFFER_BYTES: Final = 64 << 20
+# The last time there is.
+_LATEST_NS: Final = 2**64 - 1
 Mode = Literal["live", "historic", "both"]
 
 
@@ -226,11 +228,11 @@ class Client:
                 data_source,
                 identifier,
                 type,
-                operator.index(version),
+                _version(version),
                 _utc_offset_ns(utc_offset),
                 texts(details or {}),
                 list(associates),
-                None if created is None else to_ns(created),
+                _created_ns(created),
             )
         )
 
@@ -274,11 +276,11 @@ class Client:
                 data_source,
                 identifier,
                 type,
-                operator.index(version),
+                _version(version),
                 _utc_offset_ns(utc_offset),
                 texts(details or {}),
                 list(associates),
-                None if created is None else to_ns(created),
+                _created_ns(created),
             )
         )
 
@@ -309,23 +311,23 @@ class Client:
             activity: Look into the streams of live sessions, too: their `SessionInfo.last_record_ns` then tells of
                 packets as well, which shows a session whose writer is gone. Takes a moment for each stream.
         """
-        found = [SessionInfo.of(info) for info in self._core.sessions(data_source)]
-        if activity:
-            last = self._core.last_records([info.key for info in found if info.live])
-            found = [
-                replace(info, last_record_ns=max(info.last_record_ns or 0, last[info.key]))
-                if info.key in last
-                else info
-                for info in found
-            ]
-        if since is not None:
-            earliest = to_ns(since)
-            found = [info for info in found if max(info.last_record_ns or 0, info.created_ns or 0) >= earliest]
-        if live is not None:
-            found = [info for info in found if info.live is live]
-        if limit is not None:
-            found = found[-limit:] if limit > 0 else []
-        return found
+        since_ns = None if since is None else min(max(to_ns(since), 0), _LATEST_NS)
+        most = None if limit is None else min(max(limit, 0), _LATEST_NS)
+        if not activity:
+            # Chosen by the core: a broker may have a million sessions.
+            chosen = self._core.sessions(data_source, since_ns=since_ns, live=live, limit=most)
+            return [SessionInfo.of(info) for info in chosen]
+        # What their streams tell may make sessions newer than `since`: those are chosen afterwards.
+        first = most if since_ns is None else None
+        found = [SessionInfo.of(info) for info in self._core.sessions(data_source, live=live, limit=first)]
+        last = self._core.last_records([info.key for info in found if info.live])
+        found = [
+            replace(info, last_record_ns=max(info.last_record_ns or 0, last[info.key])) if info.key in last else info
+            for info in found
+        ]
+        if since_ns is not None:
+            found = [info for info in found if max(info.last_record_ns or 0, info.created_ns or 0) >= since_ns]
+        return found if most is None else found[max(len(found) - most, 0) :]
 
     def session(self, key: str) -> SessionInfo:
         """One session as of now.
@@ -786,6 +788,22 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client {self.brokers}{' closed' if self.closed else ''}>"
+
+
+def _version(version: int) -> int:
+    number = operator.index(version)
+    if not 0 <= number < 2**32:
+        raise ConfigError(f"version {number} is outside of what the protocol can say (0 to 4294967295)")
+    return number
+
+
+def _created_ns(created: datetime | int | None) -> int | None:
+    if created is None:
+        return None
+    time_ns = to_ns(created)
+    if not 0 <= time_ns <= _LATEST_NS:
+        raise ConfigError(f"created {time_ns} is outside of what the protocol can say (0 to 2^64 - 1 ns)")
+    return time_ns
 
 
 def _utc_offset_ns(utc_offset: timedelta | None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import itertools
 import logging
+import os
 import time
 import weakref
 from typing import Final, Protocol
@@ -28,6 +29,10 @@ class Closable(Protocol):
 # In the order of making; a broker comes before the clients that use it.
 _open: dict[int, weakref.ref[Closable]] = {}
 _numbers = itertools.count()
+
+if hasattr(os, "register_at_fork"):
+    # What is open belongs to the parent.
+    os.register_at_fork(after_in_child=_open.clear)
 
 
 def keep(thing: Closable) -> None:

@@ -167,7 +167,7 @@ class SessionData:
         gaps: Gaps = "nan",
         longest_gap_s: float | None = None,
     ) -> GridBlock:
-        """All samples brought to one grid: a wide table, from the first sample to the last.
+        """All samples brought to one grid: a wide table, from the first sample that counts to the last.
 
         Args:
             rate_hz: Intervals a second, rounded to whole micro-hertz; the grid is exact and begins at the Unix epoch.

@@ -8,6 +8,7 @@ use kafka_protocol::messages::{
     ApiKey, ApiVersionsRequest, RequestHeader, SaslHandshakeRequest, SaslHandshakeResponse,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::core::Core;
 use super::frame::{Answer, Request};
@@ -93,7 +94,12 @@ async fn route(call: &Call<'_>, key: ApiKey, body: &mut bytes::Bytes) -> io::Res
         ApiKey::Metadata => encode(call, &metadata::metadata(call, decode(call, body)?)),
         ApiKey::DescribeCluster => encode(call, &metadata::describe_cluster(call, decode(call, body)?)),
         ApiKey::FindCoordinator => encode(call, &metadata::find_coordinator(call, decode(call, body)?)),
-        ApiKey::ListOffsets => encode(call, &list_offsets::list_offsets(call, decode(call, body)?)),
+        ApiKey::ListOffsets => {
+            let request = decode(call, body)?;
+            // Offsets by time look into batches, for as many partitions as the request names.
+            let response = beside_others(|| list_offsets::list_offsets(call, request));
+            encode(call, &response)
+        }
         ApiKey::OffsetForLeaderEpoch => encode(call, &list_offsets::offset_for_leader_epoch(call, decode(call, body)?)),
         ApiKey::DeleteRecords => encode(call, &list_offsets::delete_records(call, decode(call, body)?)),
         ApiKey::InitProducerId => encode(call, &produce::init_producer_id(call, decode(call, body)?)),
@@ -121,6 +127,15 @@ async fn route(call: &Call<'_>, key: ApiKey, body: &mut bytes::Bytes) -> io::Res
         ApiKey::DeleteGroups => encode(call, &coordinator::delete(call, decode(call, body)?)),
         // The table of answered requests names no others.
         _ => Ok(Outcome::Close(format!("{key:?} is not supported by the embedded broker"))),
+    }
+}
+
+/// Work that may take a while, without keeping other connections from this thread.
+fn beside_others<T>(work: impl FnOnce() -> T) -> T {
+    // Tests have a single thread, which cannot be left.
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+        _ => work(),
     }
 }
 

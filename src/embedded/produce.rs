@@ -16,6 +16,7 @@ use super::core::now_ms;
 use super::dispatch::{Call, Outcome};
 use super::frame::Answer;
 use super::partition::Appended;
+use super::records;
 use super::refusal::Refusal;
 use super::topics::Topic;
 
@@ -34,13 +35,14 @@ pub(super) fn produce(call: &Call<'_>, request: ProduceRequest) -> io::Result<Ou
     };
     let now = now_ms();
     let mut failed = None;
+    let mut allowance = records::DECOMPRESSED_TOGETHER;
     let mut responses = Vec::with_capacity(request.topic_data.len());
     for data in request.topic_data {
         let topic = whole.clone().and_then(|()| find(call, &data.name, data.topic_id));
         let mut partitions = Vec::with_capacity(data.partition_data.len());
         for partition in data.partition_data {
             let index = partition.index;
-            let result = topic.clone().and_then(|topic| append(call, &topic, partition, now));
+            let result = topic.clone().and_then(|topic| append(call, &topic, partition, now, &mut allowance));
             partitions.push(respond(index, &result));
             failed = failed.or(result.err());
         }
@@ -62,13 +64,22 @@ fn find(call: &Call<'_>, name: &str, id: uuid::Uuid) -> Result<Arc<Topic>, Refus
     call.core.topic(name).ok_or_else(|| super::core::unknown_topic(name))
 }
 
-fn append(call: &Call<'_>, topic: &Topic, data: PartitionProduceData, now_ms: i64) -> Result<Appended, Refusal> {
+fn append(
+    call: &Call<'_>,
+    topic: &Topic,
+    data: PartitionProduceData,
+    now_ms: i64,
+    allowance: &mut u64,
+) -> Result<Appended, Refusal> {
     let partition = topic.partition(data.index).ok_or_else(|| {
         let text = format!("topic '{}' has no partition {}", topic.name, data.index);
         Refusal::new(ResponseError::UnknownTopicOrPartition, text)
     })?;
     let batch = data.records.unwrap_or_default();
     let header = check(&batch, topic.rules().max_message_bytes, &topic.name)?;
+    if let Err(fault) = records::check(&batch, &header, allowance) {
+        return Err(Refusal::new(ResponseError::InvalidRecord, fault));
+    }
     partition.append(&header, &batch, call.shared, now_ms)
 }
 

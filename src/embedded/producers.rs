@@ -99,9 +99,10 @@ impl Producers {
         self.known.retain(|_, p| now_ms.saturating_sub(p.last_seen_ms) < FORGET_AFTER_MS);
     }
 
-    /// The largest producer id seen, so that none is handed out twice.
+    /// The largest producer id seen, so that none is handed out twice. Ids that this broker would never reach are not its
+    /// own, and must not use up the others.
     pub(super) fn largest_id(&self) -> Option<i64> {
-        self.known.keys().copied().max()
+        self.known.keys().copied().filter(|id| *id < i64::MAX / 2).max()
     }
 }
 

@@ -6,9 +6,8 @@
 use std::io::{self, BufReader, Read};
 
 use super::batch::{HEADER_BYTES, Header};
+use super::records::LONGEST_DECOMPRESSED;
 
-/// The most bytes that one batch may decompress to before it is given up.
-const LONGEST_DECOMPRESSED: u64 = 512 * 1024 * 1024;
 const XERIAL_MAGIC: &[u8] = b"\x82SNAPPY\x00";
 const XERIAL_HEADER: usize = 16;
 
@@ -45,7 +44,8 @@ pub(super) fn first_at_or_after(
     Ok(None)
 }
 
-fn decompressed<'a>(body: &'a [u8], compression: i16) -> io::Result<Box<dyn Read + 'a>> {
+/// The records of a batch as they were before they were compressed.
+pub(super) fn decompressed<'a>(body: &'a [u8], compression: i16) -> io::Result<Box<dyn Read + 'a>> {
     Ok(match compression {
         0 => Box::new(body),
         1 => Box::new(flate2::read::MultiGzDecoder::new(body)),

@@ -1,27 +1,32 @@
 //! Sockets and threads: one task per connection, one request at a time per connection, in order, as Kafka does it.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
+use super::complaints::Complaints;
 use super::core::{Core, now_ms};
 use super::dispatch::{self, Outcome, Peer};
 use super::frame::{self, Reader};
 use crate::error::{Error, Result};
 
 const THREADS: usize = 2;
-/// Connections at a time; more are turned away.
+/// Connections at a time. For one more, the one that has said nothing for longest is closed.
 const MOST_CONNECTIONS: usize = 2_000;
+/// A client that has asked something is left alone for so long before it counts as silent.
+const LEFT_ALONE_MS: u64 = 1_000;
 /// How long requests in progress may take to end when the broker stops.
 const GRACE: Duration = Duration::from_secs(1);
 /// Everything about stopping is over after this.
@@ -57,6 +62,8 @@ impl Server {
             port: address.port(),
             advertised,
             large: Arc::new(frame::room_for_large_requests()),
+            complaints: Arc::default(),
+            begun: Instant::now(),
         };
         let listener = {
             let _inside = runtime.enter();
@@ -101,56 +108,187 @@ struct Shared {
     port: u16,
     advertised: Option<(String, u16)>,
     large: Arc<Semaphore>,
+    complaints: Arc<Complaints>,
+    /// Times are counted from here.
+    begun: Instant,
+}
+
+/// A connection as the listener sees it.
+struct Guest {
+    peer: SocketAddr,
+    silence: Arc<Silence>,
+    handle: AbortHandle,
+}
+
+/// Since when a connection has said nothing.
+#[derive(Debug)]
+struct Silence(AtomicU64);
+
+impl Silence {
+    /// Its request is being answered.
+    const BUSY: u64 = u64::MAX;
+    /// It has asked something before: the lowest bit.
+    const KNOWN: u64 = 1;
+
+    /// Of a connection that was accepted at this time, in ms.
+    fn of_stranger(ms: u64) -> Self {
+        Self(AtomicU64::new(ms << 1))
+    }
+
+    fn busy(&self) {
+        self.0.store(Self::BUSY, Ordering::Relaxed);
+    }
+
+    fn answered(&self, ms: u64) {
+        self.0.store(ms << 1 | Self::KNOWN, Ordering::Relaxed);
+    }
+
+    /// Who goes first: connections that never asked anything, by age, then those that have been silent for longest. Nobody
+    /// who waits for an answer, or had one a moment ago.
+    fn rank(&self, now_ms: u64) -> Option<(bool, u64)> {
+        let state = self.0.load(Ordering::Relaxed);
+        let (known, since) = (state & Self::KNOWN != 0, state >> 1);
+        let spared = state == Self::BUSY || (known && now_ms.saturating_sub(since) < LEFT_ALONE_MS);
+        (!spared).then_some((known, since))
+    }
+}
+
+/// Counts a connection for as long as there is one, however it ends.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// All connections.
+#[derive(Default)]
+struct Guests {
+    tasks: JoinSet<()>,
+    all: HashMap<Id, Guest>,
+}
+
+impl Guests {
+    /// Takes note of the end of one.
+    async fn next_end(&mut self) {
+        match self.tasks.join_next_with_id().await {
+            Some(Ok((id, ()))) => drop(self.all.remove(&id)),
+            Some(Err(error)) => drop(self.all.remove(&error.id())),
+            None => {}
+        }
+    }
+
+    fn welcome(&mut self, stream: TcpStream, peer: SocketAddr, shared: &Shared, stopped: &watch::Receiver<bool>) {
+        let silence = Arc::new(Silence::of_stranger(shared.ms()));
+        let task = connection(stream, peer, shared.clone(), stopped.clone(), Arc::clone(&silence));
+        let handle = self.tasks.spawn(task);
+        self.all.insert(handle.id(), Guest { peer, silence, handle });
+    }
+
+    /// Closes the connection that can best be done without; `false` if there is none.
+    fn make_room(&mut self, shared: &Shared, why: &str) -> bool {
+        let now = shared.ms();
+        let ranked = self.all.iter().filter_map(|(id, guest)| Some((guest.silence.rank(now)?, *id)));
+        let Some((_, id)) = ranked.min_by_key(|(rank, _)| *rank) else { return false };
+        if let Some(guest) = self.all.remove(&id) {
+            guest.handle.abort();
+            let peer = guest.peer;
+            shared.complaints.say(format_args!("connection of {peer} closed, which said nothing for longest: {why}"));
+        }
+        true
+    }
 }
 
 async fn serve(listener: TcpListener, shared: Shared, mut stopped: watch::Receiver<bool>) {
-    let mut connections = JoinSet::new();
+    let mut guests = Guests::default();
     let mut chores = JoinSet::new();
     chores.spawn(group_timer(Arc::clone(&shared.core)));
     chores.spawn(housekeeping(Arc::clone(&shared.core)));
     loop {
         let accepted = tokio::select! {
             _ = stopped.changed() => break,
-            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+            () = guests.next_end(), if !guests.tasks.is_empty() => continue,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) if connections.len() < MOST_CONNECTIONS => {
-                connections.spawn(connection(stream, peer, shared.clone(), stopped.clone()));
+            Ok((stream, peer)) => {
+                let full = guests.all.len() >= MOST_CONNECTIONS;
+                if full && !guests.make_room(&shared, &format!("{MOST_CONNECTIONS} connections are open")) {
+                    shared.complaints.say(format_args!("{peer} turned away: {MOST_CONNECTIONS} connections are busy"));
+                } else {
+                    guests.welcome(stream, peer, &shared, &stopped);
+                }
             }
-            Ok((_, peer)) => log::warn!("embedded broker: {peer} turned away: {MOST_CONNECTIONS} connections are open"),
             Err(e) => {
-                // Out of file handles, most likely: waiting helps, trying again at once does not.
-                log::warn!("embedded broker: no connection could be accepted: {e}");
+                shared.complaints.say(format_args!("no connection could be accepted: {e}"));
+                // Out of file handles, most likely: one connection less helps, trying again at once does not.
+                guests.make_room(&shared, &e.to_string());
                 sleep(Duration::from_millis(100)).await;
             }
         }
     }
-    drop(listener);
+    stop_listening(listener);
     chores.shutdown().await;
+    let mut connections = guests.tasks;
     let ended = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
     if ended.is_err() {
         connections.shutdown().await;
     }
 }
 
-async fn connection(mut stream: TcpStream, peer: SocketAddr, shared: Shared, mut stopped: watch::Receiver<bool>) {
-    shared.core.connections.fetch_add(1, Ordering::Relaxed);
+/// Frees the port, also when a forked child holds a copy of the socket: then closing alone would leave it listening, with
+/// nobody to answer.
+fn stop_listening(listener: TcpListener) {
+    #[cfg(unix)]
+    if let Ok(listener) = listener.into_std() {
+        let socket = std::net::TcpStream::from(std::os::fd::OwnedFd::from(listener));
+        if let Err(e) = socket.shutdown(std::net::Shutdown::Both) {
+            log::debug!("embedded broker: the port is left to the system: {e}");
+        }
+    }
+    #[cfg(not(unix))]
+    drop(listener);
+}
+
+async fn connection(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    shared: Shared,
+    mut stopped: watch::Receiver<bool>,
+    silence: Arc<Silence>,
+) {
+    let _counted = Counted::new(&shared.core.connections);
     let ended = tokio::select! {
-        ended = converse(&mut stream, peer, &shared) => ended,
+        ended = converse(&mut stream, peer, &shared, &silence) => ended,
         _ = stopped.changed() => Ok(()),
     };
-    shared.core.connections.fetch_sub(1, Ordering::Relaxed);
+    // Said, and not left to closing: a forked child may hold a copy of the socket.
+    let _ = stream.shutdown().await;
     match ended {
         Ok(()) => {}
         Err(e) if e.kind() == io::ErrorKind::InvalidData => {
-            log::warn!("embedded broker: connection of {peer} closed: {e}");
+            shared.complaints.say(format_args!("connection of {peer} closed: {e}"));
         }
         Err(e) => log::debug!("embedded broker: connection of {peer} ended: {e}"),
     }
 }
 
-async fn converse(stream: &mut TcpStream, peer: SocketAddr, shared: &Shared) -> io::Result<()> {
+impl Shared {
+    /// Milliseconds since the broker began.
+    fn ms(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX >> 1)
+    }
+}
+
+async fn converse(stream: &mut TcpStream, peer: SocketAddr, shared: &Shared, silence: &Silence) -> io::Result<()> {
     // Answers are written in one go; waiting to fill a packet would only delay them.
     stream.set_nodelay(true)?;
     let local = stream.local_addr()?;
@@ -164,6 +302,7 @@ async fn converse(stream: &mut TcpStream, peer: SocketAddr, shared: &Shared) -> 
     let peer = Peer { host, port: i32::from(port), client_address: peer.ip().to_string() };
     let mut reader = Reader::default();
     while let Some(request) = reader.next(stream, &shared.large).await? {
+        silence.busy();
         let outcome = tokio::select! {
             biased;
             outcome = dispatch::handle(&shared.core, &peer, request) => outcome?,
@@ -174,6 +313,7 @@ async fn converse(stream: &mut TcpStream, peer: SocketAddr, shared: &Shared) -> 
             Outcome::Silence => {}
             Outcome::Close(reason) => return Err(io::Error::new(io::ErrorKind::InvalidData, reason)),
         }
+        silence.answered(shared.ms());
     }
     Ok(())
 }

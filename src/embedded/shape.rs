@@ -6,7 +6,7 @@
 use kafka_protocol::messages::ApiKey;
 
 /// Elements that the arrays of one request may have together.
-const MOST_ELEMENTS: usize = 1_000_000;
+const MOST_ELEMENTS: usize = 250_000;
 /// Tagged fields in one place; nobody sends more than a few.
 const MOST_TAGS: usize = 64;
 

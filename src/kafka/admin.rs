@@ -5,19 +5,20 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientConfig, Offset};
 
 use super::TopicPartition;
-use super::config::Settings;
-use super::context::Context;
+use super::config::{Settings, is_secret};
+use super::consumer::Consumer;
+use super::context::{Context, Weight, What};
 use super::lifeline::Lifeline;
 use super::offsets::Question;
+use super::pem;
 use super::topic_settings::{SettingsQuestion, TopicSettings};
 use crate::error::{Error, Result};
 use crate::interrupt;
@@ -36,8 +37,7 @@ const SETTLING: Duration = Duration::from_secs(2);
 /// Asks the cluster. Shared by everything a client starts.
 pub struct Admin {
     /// Answers questions; its problems are heard when it is polled.
-    client: BaseConsumer<Context>,
-    lifeline: Lifeline,
+    client: Consumer,
     /// Creates topics; made when it is first needed, because most programs find theirs.
     creator: OnceLock<(AdminClient<Context>, Lifeline)>,
     config: ClientConfig,
@@ -72,12 +72,10 @@ impl Admin {
     /// [`Error::Config`] for properties that librdkafka does not take.
     pub fn new(settings: &Settings, timeout: Duration) -> Result<Self> {
         let config = settings.admin()?;
-        let client = BaseConsumer::from_config_and_context(&config, Context::default())
-            .map_err(|error| creation_error("Kafka client", &error))?;
+        let client = Consumer::start(&config, None, "Kafka client")?;
         let brokers = settings.brokers.clone();
         Ok(Self {
             client,
-            lifeline: Lifeline::new(&brokers),
             creator: OnceLock::new(),
             config,
             brokers,
@@ -126,7 +124,7 @@ impl Admin {
     fn give_up_or_go_on(&self, begin: Instant, error: &KafkaError) -> Result<()> {
         self.listen(Duration::from_millis(20));
         let problem = self.client.client().context().problem();
-        if let Some(problem) = problem.as_ref().filter(|problem| problem.refused) {
+        if let Some(problem) = problem.as_ref().filter(|problem| problem.weight >= Weight::Refused) {
             return Err(Error::Authentication { brokers: self.brokers.clone(), reason: problem.reason.clone() });
         }
         wanted_still()?;
@@ -142,14 +140,13 @@ impl Admin {
 
     /// Before a question: takes in what librdkafka has to say, which would pile up, and sees that it has somebody to ask.
     fn listen(&self, time: Duration) {
-        // What comes back is an error that the context has heard already.
-        let _ = self.client.poll(time);
-        self.lifeline.look(self.client.client());
+        // What comes back is errors that the context has heard already.
+        self.client.poll(time, usize::MAX, &mut |_| {});
     }
 
     fn fetch_topics(&self, wait: Duration) -> std::result::Result<Topics, KafkaError> {
         self.listen(Duration::ZERO);
-        let metadata = self.client.fetch_metadata(None, wait)?;
+        let metadata = self.client.client().fetch_metadata(None, wait)?;
         self.see(&metadata);
         // A broker answered: what went wrong before explains nothing that comes later.
         self.client.client().context().forget();
@@ -181,7 +178,7 @@ impl Admin {
     #[must_use]
     pub fn look(&self, topic: &str, wait: Duration) -> bool {
         self.listen(Duration::ZERO);
-        let answer = self.client.fetch_metadata(Some(topic), wait);
+        let answer = self.client.client().fetch_metadata(Some(topic), wait);
         if let Ok(metadata) = &answer {
             self.see(metadata);
         }
@@ -238,7 +235,7 @@ impl Admin {
     pub fn answers(&self, place: Option<&TopicPartition>, wait: Duration) -> bool {
         let Some(place) = place else { return self.glance(wait).is_some() };
         self.listen(Duration::ZERO);
-        match self.client.fetch_watermarks(&place.topic, place.partition, wait) {
+        match self.client.client().fetch_watermarks(&place.topic, place.partition, wait) {
             Ok(_) => true,
             Err(error) => matches!(
                 error.rdkafka_error_code(),
@@ -255,7 +252,7 @@ impl Admin {
     pub fn watermarks(&self, place: &TopicPartition) -> Result<(i64, i64)> {
         let begin = Instant::now();
         loop {
-            match self.client.fetch_watermarks(&place.topic, place.partition, ONE_TRY) {
+            match self.client.client().fetch_watermarks(&place.topic, place.partition, ONE_TRY) {
                 Ok(marks) => return Ok(marks),
                 Err(error) => {
                     let code = error.rdkafka_error_code();
@@ -274,7 +271,8 @@ impl Admin {
                         )
                     );
                     if !passing {
-                        return Err(kafka_error(format!("reading the offsets of {place}"), &error));
+                        let operation = format!("reading the offsets of {place}");
+                        return Err(self.client.refusal(operation, "Describe", &place.topic, &error));
                     }
                     if begin.elapsed() >= SETTLING && self.is_missing(place) {
                         let code = RDKafkaErrorCode::UnknownTopicOrPartition;
@@ -339,37 +337,26 @@ impl Admin {
             wanted_still()?;
             let offset = match found.get(&place) {
                 Some(offset) => (*offset >= 0).then_some(*offset),
-                None => self.offset_at(&place, timestamp_ms)?,
+                None => self.client.offset_at(&place, timestamp_ms, self.timeout())?,
             };
             Ok((place, offset))
         };
         places.into_iter().map(offset).collect()
     }
 
-    /// [`Admin::offsets_at`] of one partition, in the time that a question may take.
-    fn offset_at(&self, place: &TopicPartition, timestamp_ms: i64) -> Result<Option<i64>> {
-        let failed = |error: &KafkaError| kafka_error(format!("looking up a time in {place}"), error);
-        let begin = Instant::now();
-        let found = loop {
-            let mut list = TopicPartitionList::new();
-            list.add_partition_offset(&place.topic, place.partition, Offset::Offset(timestamp_ms))
-                .map_err(|error| failed(&error))?;
-            // In short tries, so that it can be called off.
-            let left = self.timeout().saturating_sub(begin.elapsed()).max(Duration::from_millis(100));
-            match self.client.offsets_for_times(list, left.min(ONE_TRY)) {
-                Ok(found) => break found,
-                Err(error) => {
-                    let late = error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut);
-                    if !late || begin.elapsed() >= self.timeout() {
-                        return Err(failed(&error));
-                    }
-                    wanted_still()?;
-                }
-            }
-        };
-        let Some(found) = found.find_partition(&place.topic, place.partition) else { return Ok(None) };
-        found.error().map_err(|error| failed(&error))?;
-        Ok(if let Offset::Offset(offset) = found.offset() { Some(offset) } else { None })
+    /// Whether a topic that the listing leaves out is hidden from us: it lists only what we have some right on. Of one that
+    /// we might see and that does not exist, nothing is said.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] with the right that was to be used, which includes that of seeing the topic.
+    pub fn check_visible(&self, topic: &str, right: &'static str, operation: String) -> Result<()> {
+        let client = self.client.client();
+        let Ok(metadata) = client.fetch_metadata(Some(topic), ONE_TRY) else { return Ok(()) };
+        let hidden = |error: RDKafkaRespErr| error == RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+        match metadata.topics().iter().any(|topic| topic.error().is_some_and(hidden)) {
+            true => Err(client.context().denied(operation, right, What::Topic(topic))),
+            false => Ok(()),
+        }
     }
 
     /// The settings of these topics, as far as the broker tells: not of topics that do not exist or that we may not ask
@@ -390,8 +377,8 @@ impl Admin {
             lifeline.look(creator.inner());
             return Ok(creator);
         }
-        let new = AdminClient::from_config_and_context(&self.config, Context::default())
-            .map_err(|error| creation_error("Kafka client", &error))?;
+        let new = AdminClient::from_config_and_context(&self.config, Context::of(&self.config))
+            .map_err(|error| creation_error("Kafka client", &self.config, &error))?;
         Ok(&self.creator.get_or_init(|| (new, Lifeline::new(&self.brokers))).0)
     }
 
@@ -400,7 +387,8 @@ impl Admin {
     /// Without the right to create, an existing topic is all that is needed: an administrator can make topics beforehand.
     ///
     /// # Errors
-    /// [`Error::Name`] for names Kafka refuses, [`Error::Kafka`] when the broker refuses the creation.
+    /// [`Error::Name`] for names Kafka refuses, [`Error::Denied`] for a topic that we may not write or create,
+    /// [`Error::Kafka`] when the broker refuses the creation.
     pub fn ensure_topic(&self, name: &str, partitions: i32) -> Result<()> {
         topic::check_topic(name)?;
         let known = self.topics(Duration::from_secs(30))?;
@@ -420,6 +408,7 @@ impl Admin {
                 ),
             });
         }
+        self.check_visible(name, "Write", format!("writing to topic '{name}'"))?;
         // The broker's default replication (needs Kafka 2.4 or later).
         let new = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
         let timeout = self.timeout();
@@ -429,7 +418,17 @@ impl Admin {
             .map_err(|error| kafka_error(format!("creating topic '{name}'"), &error))?;
         match outcome.into_iter().next() {
             None | Some(Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => {}
-            Some(Err((_, code))) => return Err(code_error(format!("creating topic '{name}'"), code)),
+            Some(Err((_, code))) => {
+                let rightless = matches!(
+                    code,
+                    RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed
+                );
+                let operation = format!("creating topic '{name}'");
+                return Err(match rightless {
+                    true => self.client.client().context().denied(operation, "Create", What::Topic(name)),
+                    false => code_error(operation, code),
+                });
+            }
         }
         let begin = Instant::now();
         while !self.fetch_topics(ONE_TRY).is_ok_and(|topics| topics.contains_key(name)) {
@@ -467,11 +466,6 @@ pub(crate) fn kafka_error(operation: String, error: &KafkaError) -> Error {
 /// [`kafka_error`] from the bare code.
 pub(crate) fn code_error(operation: String, code: RDKafkaErrorCode) -> Error {
     let hint = match code {
-        RDKafkaErrorCode::TopicAuthorizationFailed => "; this user lacks the right: ask for an ACL on the topic",
-        RDKafkaErrorCode::GroupAuthorizationFailed => "; this user lacks the right: ask for an ACL on the group",
-        RDKafkaErrorCode::ClusterAuthorizationFailed => {
-            "; this user may not create topics: have an administrator create them, or ask for the Create right"
-        }
         RDKafkaErrorCode::UnknownTopicOrPartition => "; it does not exist, or was deleted a moment ago",
         RDKafkaErrorCode::InvalidReplicationFactor => "; the cluster's default replication is more than it has brokers",
         _ => "",
@@ -490,13 +484,18 @@ pub(crate) fn code_error(operation: String, code: RDKafkaErrorCode) -> Error {
 }
 
 /// What librdkafka said when a client could not be made: nearly always a property it does not know or take.
-pub(crate) fn creation_error(what: &str, error: &KafkaError) -> Error {
+pub(crate) fn creation_error(what: &str, config: &ClientConfig, error: &KafkaError) -> Error {
     match error {
+        KafkaError::ClientConfig(_, reason, key, value) if is_secret(key) && !value.is_empty() => {
+            // librdkafka may repeat the value in its reason.
+            Error::Config(format!("{what}: property '{key}' = '***': {}", reason.replace(value.as_str(), "***")))
+        }
         KafkaError::ClientConfig(_, reason, key, value) => {
-            let value = if key.contains("password") { "***" } else { value };
             Error::Config(format!("{what}: property '{key}' = '{value}': {reason}"))
         }
-        KafkaError::ClientCreation(reason) => Error::Config(format!("{what}: {reason}")),
+        KafkaError::ClientCreation(reason) => {
+            pem::explain(config, reason).unwrap_or_else(|| Error::Config(format!("{what}: {reason}")))
+        }
         other => Error::Config(format!("{what}: {other}")),
     }
 }

@@ -151,8 +151,34 @@ impl fmt::Debug for Settings {
     }
 }
 
-fn is_secret(key: &str) -> bool {
-    ["password", "secret", "pem", "oauthbearer.config"].iter().any(|part| key.contains(part))
+/// Whether a property's value must not be shown.
+pub(super) fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    ["password", "secret", "token", "pem", "oauthbearer.config", "jaas"].iter().any(|part| key.contains(part))
+}
+
+/// Whether a switch of librdkafka is off.
+pub(super) fn is_false(value: &str) -> bool {
+    ["false", "f", "0"].iter().any(|word| value.trim().eq_ignore_ascii_case(word))
+}
+
+/// Where systems keep the authorities that they trust: Debian and Ubuntu, Fedora and Red Hat (up to 42, and from 43 on),
+/// openSUSE, Alpine and macOS.
+const USUAL: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// What librdkafka is told where no authority is named, because the OpenSSL that is linked in knows none: the file or folder
+/// that OpenSSL's variables name, else the first of the usual files that is good. Without any, librdkafka looks at rarer
+/// places, and in the store of Windows.
+fn system_authorities(variable: impl Fn(&str) -> Option<String>, good: impl Fn(&str) -> bool) -> String {
+    let named = |name: &str| variable(name).filter(|path| !path.is_empty());
+    let usual = || USUAL.into_iter().find(|path| good(path)).map(str::to_owned);
+    named("SSL_CERT_FILE").or_else(|| named("SSL_CERT_DIR")).or_else(usual).unwrap_or_else(|| super::pem::PROBE.into())
 }
 
 /// librdkafka skips what it cannot read in a list of addresses and takes a port modulo 65,536: mistakes are found here.
@@ -162,6 +188,13 @@ fn check_brokers(brokers: &str) -> Result<()> {
         return Err(Error::Config(format!("no broker given; {example}")));
     }
     for address in brokers.split(',').map(str::trim) {
+        if address.contains('@') {
+            // Not shown: what stands before it may be a password.
+            return Err(Error::Config(
+                "a broker address holds no user and password; give them as security settings sasl_username and sasl_password"
+                    .into(),
+            ));
+        }
         // A security protocol may stand in front of the address.
         let place = address.split_once("://").map_or(address, |(_, place)| place);
         // The port stands behind the last colon, unless that colon is part of an IPv6 address.
@@ -196,6 +229,11 @@ const READERS_OWN: [&str; 6] = [
     "enable.auto.commit",
 ];
 
+/// Whether a client speaks TLS.
+fn is_encrypted(config: &ClientConfig) -> bool {
+    config.get("security.protocol").is_some_and(|protocol| protocol.to_ascii_lowercase().ends_with("ssl"))
+}
+
 impl Settings {
     fn base(&self) -> Result<ClientConfig> {
         check_brokers(&self.brokers)?;
@@ -221,11 +259,57 @@ impl Settings {
                 config.set(key, value);
             }
         }
-        // OpenSSL is linked in and knows no system folder: let librdkafka look for the usual ones.
-        if config.get("ssl.ca.location").is_none() && config.get("ssl.ca.pem").is_none() {
-            config.set("ssl.ca.location", "probe");
+        Ok(config)
+    }
+
+    /// Completes a configuration with what its security needs, and looks at the files that it names.
+    fn secured(mut config: ClientConfig) -> Result<ClientConfig> {
+        if config.get("ssl.ca.location").is_none_or(str::is_empty) && config.get("ssl.ca.pem").is_none() {
+            let authorities = match is_encrypted(&config) {
+                true => system_authorities(|name| std::env::var(name).ok(), super::pem::is_pem),
+                false => super::pem::PROBE.into(),
+            };
+            config.set("ssl.ca.location", authorities);
+        }
+        if is_encrypted(&config) {
+            super::pem::check(&config)?;
         }
         Ok(config)
+    }
+
+    /// What a user should know before relying on the connection: checks that were switched off, passwords in the clear.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (whose, properties) in [("kafka", &self.common), ("producer", &self.producer), ("consumer", &self.consumer)]
+        {
+            let off = properties.get("enable.ssl.certificate.verification").is_some_and(|value| is_false(value));
+            if off {
+                warnings.push(format!(
+                    "enable.ssl.certificate.verification is off (in {whose}): any broker is believed, and whoever stands between \
+                     can read and change everything, the password included"
+                ));
+            }
+            let name = properties.get("ssl.endpoint.identification.algorithm");
+            if !off && name.is_some_and(|value| value.trim().eq_ignore_ascii_case("none")) {
+                warnings.push(format!(
+                    "ssl.endpoint.identification.algorithm is none (in {whose}): a certificate of any host is accepted as the \
+                     broker's"
+                ));
+            }
+        }
+        let config = self.base();
+        if config.is_ok_and(|config| {
+            config.get("security.protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("sasl_plaintext"))
+                && config.get("sasl.mechanism").or_else(|| config.get("sasl.mechanisms")) == Some("PLAIN")
+        }) {
+            warnings.push(
+                "security protocol sasl_plaintext with mechanism PLAIN sends the password unencrypted; use sasl_ssl, or a SCRAM \
+                 mechanism where there is no TLS"
+                    .into(),
+            );
+        }
+        warnings
     }
 
     /// The producer's configuration and the warnings to log.
@@ -287,7 +371,7 @@ impl Settings {
             }
         }
         let_debug_through(&mut config);
-        Ok((config, warnings))
+        Ok((Self::secured(config)?, warnings))
     }
 
     /// The same, with consumers that hold so many bytes ahead of whoever takes them, unless that is set already.
@@ -313,6 +397,8 @@ impl Settings {
             ("statistics.interval.ms", self.statistics.as_millis().to_string().as_str()),
             // librdkafka waits a second after a full queue; a live reader would stall.
             ("fetch.queue.backoff.ms", "20"),
+            // And ten times this where a right is missing: reading goes on a second after it was given.
+            ("fetch.error.backoff.ms", "100"),
             ("partition.assignment.strategy", "cooperative-sticky"),
         ] {
             config.set(key, value);
@@ -332,7 +418,7 @@ impl Settings {
             // Positions are set by us and clamped to what exists; if retention overtakes a reader, nothing newer is skipped.
             .set("auto.offset.reset", "earliest");
         let_debug_through(&mut config);
-        Ok(config)
+        Self::secured(config)
     }
 
     /// The configuration of the client that asks for metadata, watermarks and topics.
@@ -346,7 +432,7 @@ impl Settings {
         // Heard only when something is asked: statistics would pile up in between.
         config.remove("statistics.interval.ms");
         let_debug_through(&mut config);
-        Ok(config)
+        Self::secured(config)
     }
 
     /// The largest packet the producer takes, in bytes.
@@ -458,9 +544,46 @@ mod tests {
     }
 
     #[test]
+    fn the_variables_of_openssl_come_before_the_systems_authorities() {
+        let with = |set: &[(&str, &str)], good: &[&str]| {
+            let variable = |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            system_authorities(variable, |path| good.contains(&path))
+        };
+        assert_eq!(with(&[], &[]), "probe");
+        assert_eq!(with(&[("SSL_CERT_FILE", "")], &[]), "probe");
+        assert_eq!(with(&[("SSL_CERT_FILE", "/a.pem"), ("SSL_CERT_DIR", "/certs")], &USUAL), "/a.pem");
+        assert_eq!(with(&[("SSL_CERT_DIR", "/certs")], &USUAL), "/certs");
+        for path in USUAL {
+            assert_eq!(with(&[], &[path]), path);
+        }
+    }
+
+    #[test]
+    fn what_weakens_a_connection_is_warned_about() {
+        let warned = |property: (&str, &str)| {
+            let common = [(property.0.to_owned(), property.1.to_owned())].into();
+            Settings { common, ..settings() }.warnings()
+        };
+        assert!(settings().warnings().is_empty());
+        assert!(warned(("enable.ssl.certificate.verification", "false"))[0].contains("any broker is believed"));
+        assert!(warned(("ssl.endpoint.identification.algorithm", "none"))[0].contains("any host"));
+        assert!(warned(("ssl.endpoint.identification.algorithm", "https")).is_empty());
+        let security =
+            Security { sasl_username: Some("u".into()), sasl_password: Some("p".into()), ..Security::default() };
+        assert!(Settings { security, ..settings() }.warnings()[0].contains("unencrypted"));
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_refused_and_not_repeated() {
+        let s = Settings { brokers: "sasl_ssl://me:hunter2@host:9093".into(), ..Settings::default() };
+        let message = s.admin().unwrap_err().to_string();
+        assert!(message.contains("sasl_password") && !message.contains("hunter2"), "{message}");
+    }
+
+    #[test]
     fn the_system_store_is_probed_for_certificates_unless_one_is_named() {
-        assert_eq!(settings().admin().unwrap().get("ssl.ca.location"), Some("probe"));
         let mut s = settings();
+        assert!(s.admin().unwrap().get("ssl.ca.location").is_some());
         s.common.insert("ssl.ca.location".into(), "/x.pem".into());
         assert_eq!(s.admin().unwrap().get("ssl.ca.location"), Some("/x.pem"));
     }

@@ -11,18 +11,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rdkafka::ClientContext as _;
 use rdkafka::bindings as rdk;
 use rdkafka::client::Client;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::{RDKafkaRespErr, RDKafkaType};
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, ClientContext as _, Offset, TopicPartitionList};
 
 use super::TopicPartition;
 use super::admin::{ONE_TRY, code_error, creation_error, kafka_error, wanted_still};
+use super::certificate;
 use super::config::Settings;
-use super::context::Context;
+use super::context::{Context, What};
 use super::lifeline::Lifeline;
 use super::offsets::Question;
 use crate::error::{Error, Result};
@@ -98,8 +98,8 @@ pub struct Consumer {
     words: Option<Queue>,
     client: Client<Context>,
     lifeline: Lifeline,
-    /// Rebalances of a group come as events, which only a poll for single events hands out.
-    grouped: bool,
+    /// The group's id. Its rebalances come as events, which only a poll for single events hands out.
+    group: Option<String>,
     /// Topics whose leaders librdkafka has been told to learn.
     known: Mutex<HashSet<Arc<str>>>,
 }
@@ -162,9 +162,14 @@ impl Consumer {
     /// # Errors
     /// [`Error::Config`] for properties that librdkafka does not take.
     pub fn new(settings: &Settings, group: Option<&str>) -> Result<Self> {
-        let config = settings.consumer(group)?;
-        let failed = |error: &KafkaError| creation_error("consumer", error);
+        Self::start(&settings.consumer(group)?, group, "consumer")
+    }
+
+    /// [`Consumer::new`] with a configuration of another purpose; without a group id it only asks questions.
+    pub(super) fn start(config: &ClientConfig, group: Option<&str>, purpose: &str) -> Result<Self> {
+        let failed = |error: &KafkaError| creation_error(purpose, config, error);
         let native = config.create_native_config().map_err(|error| failed(&error))?;
+        certificate::explain_refusals(config, &native);
         // SAFETY: the configuration is valid until the client takes it over; the callbacks have the types librdkafka asks
         // for, and the context they are given is the client's own, which lives as long as the client.
         unsafe {
@@ -176,25 +181,66 @@ impl Consumer {
             rdk::rd_kafka_conf_set_error_cb(native.ptr(), Some(on_error));
             rdk::rd_kafka_conf_set_stats_cb(native.ptr(), Some(on_statistics));
         }
-        let client = Client::new(&config, native, RDKafkaType::RD_KAFKA_CONSUMER, Context::default())
-            .map_err(|error| failed(&error))?;
+        let context = if group.is_none() { Context::of_one_alone(config) } else { Context::of(config) };
+        let client =
+            Client::new(config, native, RDKafkaType::RD_KAFKA_CONSUMER, context).map_err(|error| failed(&error))?;
         // SAFETY: the handle is valid while `client` lives; the queue reference is counted by librdkafka and released in
         // Queue::drop, before `client` is dropped.
         let (queue, words) = unsafe {
-            let words = if group.is_some() {
-                rdk::rd_kafka_poll_set_consumer(client.native_ptr());
-                None
-            } else {
-                Some(rdk::rd_kafka_queue_get_main(client.native_ptr()))
-            };
-            (rdk::rd_kafka_queue_get_consumer(client.native_ptr()), words)
+            match (group, config.get("group.id")) {
+                (Some(_), _) => {
+                    rdk::rd_kafka_poll_set_consumer(client.native_ptr());
+                    (rdk::rd_kafka_queue_get_consumer(client.native_ptr()), None)
+                }
+                (None, Some(_)) => {
+                    let words = rdk::rd_kafka_queue_get_main(client.native_ptr());
+                    (rdk::rd_kafka_queue_get_consumer(client.native_ptr()), Some(words))
+                }
+                // Without any group id there are no records, and librdkafka has no queue for them.
+                (None, None) => (rdk::rd_kafka_queue_get_main(client.native_ptr()), None),
+            }
         };
         if queue.is_null() || words.is_some_and(|words| words.is_null()) {
             return Err(Error::Config("consumer: librdkafka offers no queue for it".into()));
         }
         let (queue, words) = (Queue(queue), words.map(Queue));
-        let lifeline = Lifeline::new(&settings.brokers);
-        Ok(Self { queue, words, client, lifeline, grouped: group.is_some(), known: Mutex::default() })
+        let lifeline = Lifeline::new(config.get("bootstrap.servers").unwrap_or_default());
+        Ok(Self { queue, words, client, lifeline, group: group.map(str::to_owned), known: Mutex::default() })
+    }
+
+    /// The client of librdkafka, for questions.
+    pub(super) fn client(&self) -> &Client<Context> {
+        &self.client
+    }
+
+    /// The first offset whose record is not older than a time, in milliseconds; none where there is no such record.
+    pub(super) fn offset_at(
+        &self,
+        place: &TopicPartition,
+        timestamp_ms: i64,
+        timeout: Duration,
+    ) -> Result<Option<i64>> {
+        let operation = format!("looking up a time in {place}");
+        let (list, code) = in_short_tries(timeout, |wait| {
+            let list = offsets(&[Start { place: place.clone(), offset: timestamp_ms }])?;
+            // SAFETY: both handles are valid; librdkafka writes the offsets into the list.
+            let code = unsafe { rdk::rd_kafka_offsets_for_times(self.client.native_ptr(), list.ptr(), wait) };
+            Ok((list, code))
+        })?;
+        done(&operation, code)?;
+        let Some(found) = list.find_partition(&place.topic, place.partition) else { return Ok(None) };
+        found.error().map_err(|error| self.refusal(operation, "Describe", &place.topic, &error))?;
+        Ok(if let Offset::Offset(offset) = found.offset() { Some(offset) } else { None })
+    }
+
+    /// The error of an operation on a topic for which this right is needed.
+    pub(super) fn refusal(&self, operation: String, right: &'static str, topic: &str, error: &KafkaError) -> Error {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                self.client.context().denied(operation, right, What::Topic(topic))
+            }
+            _ => kafka_error(operation, error),
+        }
     }
 
     /// Adds partitions to those being read.
@@ -336,31 +382,36 @@ impl Consumer {
         places: &[TopicPartition],
         timeout: Duration,
     ) -> Result<Vec<(TopicPartition, Option<i64>)>> {
-        let begin = Instant::now();
-        let list = loop {
+        let operation = "reading the group's offsets";
+        let (list, code) = in_short_tries(timeout, |wait| {
             let list = partitions(places);
-            // In short tries, so that it can be called off.
-            let left = timeout.saturating_sub(begin.elapsed()).max(Duration::from_millis(100));
-            let wait = millis(left.min(ONE_TRY));
             // SAFETY: both handles are valid; librdkafka writes the offsets into the list.
             let code = unsafe { rdk::rd_kafka_committed(self.client.native_ptr(), list.ptr(), wait) };
-            if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR__TIMED_OUT || begin.elapsed() >= timeout {
-                done("reading the group's offsets", code)?;
-                break list;
-            }
-            wanted_still()?;
-        };
-        Ok(list
-            .elements()
+            Ok((list, code))
+        })?;
+        self.done_by_group(operation, code)?;
+        list.elements()
             .iter()
             .map(|element| {
+                let failed = |error| self.refusal(operation.into(), "Read", element.topic(), &error);
+                element.error().map_err(failed)?;
                 let offset = match element.offset() {
                     Offset::Offset(offset) => Some(offset),
                     _ => None,
                 };
-                (TopicPartition::new(element.topic(), element.partition()), offset)
+                Ok((TopicPartition::new(element.topic(), element.partition()), offset))
             })
-            .collect())
+            .collect()
+    }
+
+    /// [`done`], of something that the group's coordinator was asked for.
+    fn done_by_group(&self, operation: &str, code: RDKafkaRespErr) -> Result<()> {
+        match (code, &self.group) {
+            (RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, Some(group)) => {
+                Err(self.client.context().denied(operation, "Read", What::Group(group)))
+            }
+            _ => done(operation, code),
+        }
     }
 
     /// Takes partitions that the group assigned, from these offsets.
@@ -435,7 +486,7 @@ impl Consumer {
     pub fn commit(&self, timeout: Duration) -> Result<()> {
         let failed = |code: RDKafkaRespErr| match code {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__NO_OFFSET => Ok(()),
-            code => done("committing offsets", code),
+            code => self.done_by_group("committing the group's offsets", code),
         };
         let client = self.client.native_ptr();
         // SAFETY: the handle is valid while self lives, and the queue goes at the end of this function.
@@ -466,7 +517,7 @@ impl Consumer {
             }
             wait = 0;
             count += self.handle(&EventPtr(event), sink);
-            if !self.grouped {
+            if self.group.is_none() {
                 count += self.take_batches(most.saturating_sub(count), sink);
             }
         }
@@ -541,18 +592,22 @@ impl Consumer {
                 }
                 rdk::RD_KAFKA_EVENT_ERROR => {
                     let code = rdk::rd_kafka_event_error(event.0);
-                    if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF {
-                        let place = rdk::rd_kafka_event_topic_partition(event.0);
-                        if !place.is_null() {
-                            let topic = text((*place).topic);
-                            sink(Event::End { topic, partition: (*place).partition, offset: (*place).offset });
-                            rdk::rd_kafka_topic_partition_destroy(place);
-                        }
-                        return 1;
-                    }
-                    let reason = text(rdk::rd_kafka_event_error_string(event.0)).to_string();
                     let fatal = rdk::rd_kafka_event_error_is_fatal(event.0) != 0;
-                    self.report(code, reason, fatal, sink);
+                    let place = rdk::rd_kafka_event_topic_partition(event.0);
+                    if !place.is_null() && !fatal {
+                        let topic = text((*place).topic);
+                        match code {
+                            RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
+                                sink(Event::End { topic, partition: (*place).partition, offset: (*place).offset });
+                            }
+                            _ => self.report_of(code, topic, sink),
+                        }
+                    } else if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF {
+                        self.report(code, text(rdk::rd_kafka_event_error_string(event.0)).to_string(), fatal, sink);
+                    }
+                    if !place.is_null() {
+                        rdk::rd_kafka_topic_partition_destroy(place);
+                    }
                     1
                 }
                 rdk::RD_KAFKA_EVENT_REBALANCE => {
@@ -595,9 +650,23 @@ impl Consumer {
         let error = KafkaError::MessageConsumption(code.into());
         // Remembered and passed on to the log there, once.
         self.client.context().error(error.clone(), &reason);
-        let Error::Kafka { code, retriable, .. } = kafka_error(String::new(), &error) else { return };
-        let error = Error::Kafka { operation: "reading".into(), reason, code, retriable };
+        let error = match (code, &self.group) {
+            (RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, Some(group)) => {
+                self.client.context().denied("reading", "Read", What::Group(group))
+            }
+            _ => {
+                let Error::Kafka { code, retriable, .. } = kafka_error(String::new(), &error) else { return };
+                Error::Kafka { operation: "reading".into(), reason, code, retriable }
+            }
+        };
         sink(Event::Error { error, topic: None, fatal });
+    }
+
+    /// Something is wrong with one topic.
+    fn report_of(&self, code: RDKafkaRespErr, topic: &str, sink: &mut dyn FnMut(Event<'_>)) {
+        let error = KafkaError::MessageConsumption(code.into());
+        let error = self.refusal(format!("reading topic '{topic}'"), "Read", topic, &error);
+        sink(Event::Error { error, topic: Some(topic.to_string()), fatal: false });
     }
 
     /// SAFETY contract: `message` is a valid message that outlives the call, and `topic` is its topic.
@@ -622,8 +691,7 @@ impl Consumer {
                     return;
                 }
                 code => {
-                    let error = code_error(format!("reading topic '{topic}'"), code.into());
-                    sink(Event::Error { error, topic: Some(topic.to_string()), fatal: false });
+                    self.report_of(code, topic, sink);
                     return;
                 }
             }
@@ -698,6 +766,22 @@ unsafe extern "C" fn on_statistics(
 
 pub(super) fn millis(timeout: Duration) -> c_int {
     c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX)
+}
+
+/// Asks in short tries, so that it can be called off, until there is an answer or the time is over.
+fn in_short_tries(
+    timeout: Duration,
+    ask: impl Fn(c_int) -> Result<(TopicPartitionList, RDKafkaRespErr)>,
+) -> Result<(TopicPartitionList, RDKafkaRespErr)> {
+    let begin = Instant::now();
+    loop {
+        let left = timeout.saturating_sub(begin.elapsed()).max(Duration::from_millis(100));
+        let (list, code) = ask(millis(left.min(ONE_TRY)))?;
+        if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR__TIMED_OUT || begin.elapsed() >= timeout {
+            return Ok((list, code));
+        }
+        wanted_still()?;
+    }
 }
 
 fn done(operation: &str, code: RDKafkaRespErr) -> Result<()> {

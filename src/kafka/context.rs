@@ -2,16 +2,19 @@
 //! of its client, and passed on to `log` without flooding it; and its statistics, of which the last are kept.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{ClientConfig, ClientContext};
 use serde::Deserialize;
 
+use super::{certificate, pem};
+use crate::error::{Error, Printable};
 use crate::time::now_ns;
 
 /// The same line is passed on once in this time.
@@ -21,8 +24,62 @@ const QUIET: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     pub(crate) reason: String,
+    pub(crate) weight: Weight,
+}
+
+/// How much a problem explains. One that explains more is not replaced by one that explains less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Weight {
+    /// The connection failed, now; it may succeed the next time.
+    Passing,
     /// The broker answered and refused who we are, or TLS could not be agreed on.
-    pub(crate) refused: bool,
+    Refused,
+    /// The same, and the very reason is known.
+    Exact,
+}
+
+/// What a client proves of itself: tells refusals apart that librdkafka words alike.
+#[derive(Debug, Default)]
+struct Proof {
+    encrypted: bool,
+    /// Where the authorities are that we trust.
+    authorities: Option<String>,
+    user: Option<String>,
+    certificate: Option<String>,
+}
+
+impl Proof {
+    fn of(config: &ClientConfig) -> Self {
+        let protocol = config.get("security.protocol").unwrap_or_default().to_ascii_lowercase();
+        let given = |key: &str| config.get(key).filter(|value| !value.is_empty()).map(str::to_owned);
+        let encrypted = protocol.ends_with("ssl");
+        let file = ["ssl.certificate.location", "ssl.keystore.location"].into_iter().find_map(given);
+        let certificate = file.or_else(|| given("ssl.certificate.pem").map(|_| "memory".into()));
+        Self {
+            encrypted,
+            authorities: given("ssl.ca.location"),
+            user: given("sasl.username").filter(|_| protocol.starts_with("sasl")),
+            certificate: certificate.filter(|_| encrypted),
+        }
+    }
+
+    /// Which authorities a certificate was held against.
+    fn trusted(&self) -> String {
+        match self.authorities.as_deref() {
+            Some(pem::PROBE) => "; no authorities were found where systems usually keep them".into(),
+            Some(path) => format!("; trusted are those in '{}'", Printable(path)),
+            None => String::new(),
+        }
+    }
+
+    /// Whom the broker takes us for.
+    fn who(&self) -> String {
+        match (&self.user, &self.certificate) {
+            (Some(user), _) => format!("user '{}'", Printable(user)),
+            (None, Some(file)) => format!("the owner of the certificate in '{}'", Printable(file)),
+            (None, None) => "whoever gives no name".into(),
+        }
+    }
 }
 
 /// Something that went wrong, and when.
@@ -61,6 +118,9 @@ struct BrokerFigures {
 /// Listens to one client of librdkafka.
 #[derive(Default)]
 pub(crate) struct Context {
+    proof: Proof,
+    /// Its group id is made up: nobody shares a group, and no right to one is needed.
+    alone: bool,
     problem: Mutex<Option<Problem>>,
     lines: Mutex<HashMap<u64, Instant>>,
     /// The last problem, also when it is over.
@@ -71,6 +131,27 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// For a client with this configuration.
+    pub(crate) fn of(config: &ClientConfig) -> Self {
+        Self { proof: Proof::of(config), ..Self::default() }
+    }
+
+    /// The same for a consumer that shares no group.
+    pub(crate) fn of_one_alone(config: &ClientConfig) -> Self {
+        Self { alone: true, ..Self::of(config) }
+    }
+
+    /// Whether an error says something that matters. Of brokers that are all down, each one's own failure was said before,
+    /// and says more. The end of a partition is no failure; it comes here when a consumer that had reached one is closed.
+    /// A consumer that shares no group asks for its coordinator all the same, and does without.
+    pub(crate) fn matters(&self, error: &KafkaError) -> bool {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::PartitionEOF) => false,
+            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => !self.alone,
+            _ => true,
+        }
+    }
+
     /// The last problem, also when it is over.
     pub(crate) fn last(&self) -> Option<Trouble> {
         self.last.lock().clone()
@@ -94,20 +175,27 @@ impl Context {
         *self.problem.lock() = None;
     }
 
+    /// The error for a right that lacks.
+    pub(crate) fn denied(&self, operation: impl Into<String>, right: &'static str, what: What<'_>) -> Error {
+        let code = match what {
+            What::Topic(_) => "TOPIC_AUTHORIZATION_FAILED",
+            What::Group(_) => "GROUP_AUTHORIZATION_FAILED",
+            What::AnyTopic => "CLUSTER_AUTHORIZATION_FAILED",
+        };
+        Error::Denied { operation: operation.into(), who: self.proof.who(), right, what: what.to_string(), code }
+    }
+
     fn remember(&self, text: &str) {
-        let refused =
-            ["SSL handshake failed", "SASL", "Authentication", "authentication", "possibly connecting to SSL"]
-                .iter()
-                .any(|sign| text.contains(sign));
-        let trouble = Trouble { reason: explain(text), at_ns: now_ns() };
+        let new = self.explain(text);
+        let trouble = Trouble { reason: new.reason.clone(), at_ns: now_ns() };
         if let Some(broker) = broker_of(text) {
             self.failures.lock().insert(broker.to_string(), trouble.clone());
         }
         *self.last.lock() = Some(trouble);
         let mut problem = self.problem.lock();
         // A refusal explains more than the disconnect that follows it.
-        if problem.as_ref().is_none_or(|old| !old.refused || refused) {
-            *problem = Some(Problem { reason: explain(text), refused });
+        if problem.as_ref().is_none_or(|old| new.weight >= old.weight) {
+            *problem = Some(new);
         }
     }
 
@@ -139,23 +227,119 @@ fn broker_of(text: &str) -> Option<&str> {
     (!host.is_empty() && !host.contains(char::is_whitespace) && port.parse::<u16>().is_ok()).then_some(address)
 }
 
-/// librdkafka's line without its thread names, with a remedy where the cause is known.
-fn explain(text: &str) -> String {
-    let text = text.split_once("]: ").map_or(text, |(_, rest)| rest).trim();
-    let hint = if text.contains("possibly connecting to SSL") || text.contains("wrong version number") {
-        "; one side speaks TLS and the other does not: check the security protocol and the port"
-    } else if text.contains("Connection refused") {
-        "; is a broker listening there? check host and port"
-    } else if text.contains("resolve") {
-        "; the host name is not known: check its spelling"
-    } else if text.contains("certificate verify failed") || text.contains("unable to get local issuer") {
-        "; the broker's certificate is not trusted: give the authority's PEM file as ssl_ca_location"
-    } else if text.contains("SASL") || text.contains("uthentication") {
-        "; check user name, password and mechanism"
-    } else {
-        ""
-    };
-    format!("{text}{hint}")
+/// What a right is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum What<'a> {
+    Topic(&'a str),
+    Group(&'a str),
+    /// Kafka gives the idempotent producer its number only to those who may write to some topic.
+    AnyTopic,
+}
+
+impl fmt::Display for What<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Topic(name) => write!(f, "topic '{}'", Printable(name)),
+            Self::Group(name) => write!(f, "group '{}'", Printable(name)),
+            Self::AnyTopic => f.write_str("every topic"),
+        }
+    }
+}
+
+/// The milliseconds at the end of librdkafka's line: for how long it had been in a state when it failed.
+fn after_ms(text: &str, state: &str) -> Option<u64> {
+    let (time, rest) = text.rsplit_once("(after ")?.1.split_once("ms in state ")?;
+    rest.starts_with(state).then(|| time.parse().ok())?
+}
+
+impl Context {
+    /// librdkafka's line without its thread names and counters, with a remedy where the cause is known.
+    fn explain(&self, text: &str) -> Problem {
+        let text = text.split_once("]: ").map_or(text, |(_, rest)| rest).trim();
+        if let Some(mut reason) = certificate::refusal(text) {
+            if reason.contains(certificate::UNTRUSTED) {
+                reason.push_str(&self.proof.trusted());
+            }
+            return Problem { reason, weight: Weight::Exact };
+        }
+        let (weight, hint) = self.hint(text);
+        let line = text.rsplit_once(" (after ").map_or(text, |(line, _)| line);
+        let reason = if hint.is_empty() { line.to_string() } else { format!("{line}; {hint}") };
+        Problem { reason, weight }
+    }
+
+    fn hint(&self, text: &str) -> (Weight, &'static str) {
+        use Weight::{Exact, Passing, Refused};
+        let has = |part: &str| text.contains(part);
+        let closed = has("isconnected") || has("Broken pipe") || has("Connection reset");
+        if has("No matching issuer found in server trusted") {
+            return (
+                Exact,
+                "our certificate was not sent, because the broker does not accept its authority: give one that the broker's \
+                 authority for clients has signed (ssl_certificate_location)",
+            );
+        }
+        if has("SSL alert") || has("alert bad certificate") || has("alert certificate required") {
+            return match self.proof.certificate {
+                None => (
+                    Refused,
+                    "the broker asks clients for a certificate and has been given none: give ssl_certificate_location and \
+                     ssl_key_location",
+                ),
+                Some(_) => {
+                    (Refused, "the broker refuses our certificate: is it of the right authority, and not expired?")
+                }
+            };
+        }
+        if has("wrong version number") || has("PLAINTEXT broker listener") {
+            return (Refused, "the listener speaks no TLS: check the security protocol and the port");
+        }
+        if has("certificate verify failed") {
+            return (
+                Refused,
+                "the broker's certificate is not trusted: give the authority's PEM file as ssl_ca_location",
+            );
+        }
+        if has("Unsupported SASL mechanism") {
+            return (Refused, "choose one of these as the SASL mechanism");
+        }
+        if has("Request not valid in current SASL state") {
+            return (
+                Refused,
+                "this listener asks for no user and password: use protocol plaintext or ssl, or another port of the broker",
+            );
+        }
+        if has("SASL authentication error") || has("SASL SCRAM") {
+            return (
+                Refused,
+                "user name or password is wrong (the broker does not say which), or not meant for this mechanism",
+            );
+        }
+        if has("SASL") || has("uthentication") || has("SSL handshake failed") {
+            return (Refused, "check security protocol, user name, password, mechanism and certificates");
+        }
+        if has("Connection refused") {
+            return (Passing, "is a broker listening there? check host and port");
+        }
+        if has("resolve") {
+            return (Passing, "the host name is not known: check its spelling");
+        }
+        if closed && !self.proof.encrypted && after_ms(text, "APIVERSION_QUERY").is_some() {
+            return (
+                Passing,
+                "if this repeats, the broker's listener may speak TLS, which this client does not: check the security protocol \
+                 (ssl, sasl_ssl) and the port",
+            );
+        }
+        if closed && self.proof.user.is_none() && after_ms(text, "UP").is_some_and(|ms| ms < 2000) {
+            return (
+                Passing,
+                "if this repeats, the broker's listener asks for a user and a password: check the security protocol \
+                 (sasl_plaintext, sasl_ssl) and the port",
+            );
+        }
+        (Passing, "")
+    }
 }
 
 impl ClientContext for Context {
@@ -189,10 +373,7 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // Of brokers that are all down, each one's own failure was said before, and says more. The end of a partition is no
-        // failure; it comes here when a consumer that had reached one is closed.
-        if matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::PartitionEOF))
-        {
+        if !self.matters(&error) {
             return;
         }
         self.remember(reason);
@@ -223,8 +404,65 @@ mod tests {
         context.remember("[thrd:sasl]: 1/bootstrap: SASL authentication error: bad password");
         context.remember("[thrd:x]: 1/bootstrap: Disconnected");
         let problem = context.problem().unwrap();
-        assert!(problem.refused);
-        assert!(problem.reason.contains("check user name"));
+        assert_eq!(problem.weight, Weight::Refused);
+        assert!(problem.reason.contains("user name or password is wrong"));
+    }
+
+    #[test]
+    fn the_exact_reason_is_not_hidden_by_the_failed_handshake_after_it() {
+        let context = Context::default();
+        context.remember("b: Certificate (subject=/CN=b, issuer=/CN=a) verification callback failed: it has expired");
+        context.remember("b: SSL handshake failed: error:0A000086:SSL routines::certificate verify failed");
+        assert_eq!(context.problem().unwrap().reason, "it has expired (subject=/CN=b, issuer=/CN=a)");
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_told_with_the_authorities_it_was_held_against() {
+        let told = |location: &str| {
+            let mut config = ClientConfig::new();
+            config.set("ssl.ca.location", location);
+            let context = Context::of(&config);
+            context.remember("b: Certificate (subject=/CN=b, issuer=/CN=a) verification callback failed: it is signed by an authority that is not trusted here");
+            context.problem().unwrap().reason
+        };
+        assert!(told("/etc/ssl/cert.pem").ends_with("; trusted are those in '/etc/ssl/cert.pem'"));
+        assert!(told(pem::PROBE).ends_with("; no authorities were found where systems usually keep them"));
+    }
+
+    #[test]
+    fn a_closed_connection_is_explained_by_what_the_client_proves() {
+        let with = |settings: &[(&str, &str)], line: &str| {
+            let mut config = ClientConfig::new();
+            settings.iter().for_each(|(key, value)| {
+                config.set(*key, *value);
+            });
+            let context = Context::of(&config);
+            context.remember(line);
+            context.problem().unwrap().reason
+        };
+        let early = "h:1/bootstrap: Disconnected: closed by peer (after 1ms in state APIVERSION_QUERY, 1 suppressed)";
+        let up = "h:1/bootstrap: Send failed: Broken pipe (after 0ms in state UP)";
+        let alert =
+            "h:1/bootstrap: Receive failed: ssl/tls alert bad certificate: SSL alert number 42 (after 2ms in state X)";
+        assert!(with(&[], early).contains("may speak TLS"));
+        assert!(!with(&[("security.protocol", "ssl")], early).contains("may speak TLS"));
+        assert!(with(&[], up).contains("asks for a user"));
+        assert!(!with(&[], "h: Disconnected (after 45000ms in state UP)").contains("asks for a user"));
+        let user = [("security.protocol", "sasl_plaintext"), ("sasl.username", "me")];
+        assert!(!with(&user, up).contains("asks for a user"));
+        assert!(with(&[("security.protocol", "ssl")], alert).contains("has been given none"));
+        let certificate = [("security.protocol", "ssl"), ("ssl.certificate.location", "/c.pem")];
+        assert!(with(&certificate, alert).contains("refuses our certificate"));
+    }
+
+    #[test]
+    fn a_right_that_lacks_is_told_with_whom_and_on_what() {
+        let mut config = ClientConfig::new();
+        config.set("security.protocol", "SASL_SSL").set("sasl.username", "car");
+        let error = Context::of(&config).denied("writing", "Write", What::Topic("T"));
+        let text = error.to_string();
+        assert_eq!(error.code(), "denied");
+        assert!(text.contains("user 'car' lacks the right Write on topic 'T'"), "{text}");
     }
 
     #[test]
@@ -235,6 +473,13 @@ mod tests {
         assert!(context.problem().is_none());
         context.error(KafkaError::Global(RDKafkaErrorCode::Authentication), "no such user");
         assert!(context.problem().is_some());
+    }
+
+    #[test]
+    fn the_right_to_a_group_is_missed_by_members_of_one_only() {
+        let error = KafkaError::MessageConsumption(RDKafkaErrorCode::GroupAuthorizationFailed);
+        assert!(!Context::of_one_alone(&ClientConfig::new()).matters(&error));
+        assert!(Context::of(&ClientConfig::new()).matters(&error));
     }
 
     #[test]

@@ -1,21 +1,24 @@
 //! The producer: records in, exactly one outcome for each.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::ffi::c_char;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, RwLock};
-use rdkafka::ClientContext;
+use rdkafka::bindings as rdk;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, DeliveryResult, Message};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientConfig, ClientContext};
 
 use super::admin::{creation_error, kafka_error};
 use super::config::Settings;
-use super::context::{Context, Trouble};
+use super::context::{Context, Trouble, What};
 use super::lifeline::{Lifeline, Lookout};
 use crate::error::{Error, Printable, Result};
 use crate::time::{after, now_ns};
@@ -53,6 +56,8 @@ pub struct Outcome {
     pub stream: String,
     /// The key of its record, which is its session's.
     pub session_key: String,
+    /// Whether it was refused for a right that lacks.
+    pub denied: bool,
 }
 
 /// What a record was written for: a data source and a stream, by the number that [`Outbox::origin`] gave them. Carried by
@@ -78,6 +83,8 @@ pub struct WriteCounts {
     pub failed: u64,
 }
 
+/// Bytes beside key and packet that librdkafka counts for a record when it holds it against `message.max.bytes`.
+const RECORD: usize = 36;
 /// Failed packets keep their payload up to this many bytes; beyond it only the reason is kept.
 const KEPT_PAYLOAD: usize = 256 << 20;
 
@@ -347,8 +354,10 @@ impl Delivery {
 }
 
 struct Deliveries {
-    context: Context,
+    context: Arc<Context>,
     ledger: Arc<Ledger>,
+    /// The producer's handle, once there is one.
+    client: AtomicPtr<rdk::rd_kafka_t>,
 }
 
 impl ClientContext for Deliveries {
@@ -386,9 +395,11 @@ impl ProducerContext for Deliveries {
                 data_source: String::new(),
                 stream: String::new(),
                 session_key: String::new(),
+                denied: false,
             },
             Err((error, message)) => Outcome {
-                error: Some(reason(error)),
+                error: Some(self.reason(error, message)),
+                denied: self.is_denied(error),
                 payload: message.payload().map(Bytes::copy_from_slice),
                 ..self.told(&delivery, fate_of(message), message)
             },
@@ -410,8 +421,45 @@ impl Deliveries {
             data_source,
             stream,
             session_key: String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned(),
+            denied: false,
         }
     }
+
+    fn reason(&self, error: &KafkaError, message: &BorrowedMessage<'_>) -> String {
+        match self.is_denied(error) {
+            true => self.context.denied("writing", "Write", What::Topic(message.topic())).to_string(),
+            false => reason(error),
+        }
+    }
+}
+
+impl Deliveries {
+    /// Whether a record failed for a right that lacks. A producer that is given no number, for a user that may write to no
+    /// topic at all, is ended by librdkafka, which throws its records away.
+    fn is_denied(&self, error: &KafkaError) -> bool {
+        let thrown_away = matches!(
+            error.rdkafka_error_code(),
+            Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight | RDKafkaErrorCode::Fatal)
+        );
+        is_denied(error) || (thrown_away && self.ended_by() == Some(RDKafkaErrorCode::ClusterAuthorizationFailed))
+    }
+
+    /// What has ended the producer, if it was ended.
+    fn ended_by(&self) -> Option<RDKafkaErrorCode> {
+        let client = self.client.load(Ordering::Acquire);
+        if client.is_null() {
+            return None;
+        }
+        let mut text: [c_char; 200] = [0; 200];
+        // SAFETY: the handle is that of the producer that reports here, which it does only while it exists; librdkafka
+        // writes no more than the length it is told.
+        let code = unsafe { rdk::rd_kafka_fatal_error(client, text.as_mut_ptr(), text.len()) };
+        (code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| code.into())
+    }
+}
+
+fn is_denied(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed)
 }
 
 fn reason(error: &KafkaError) -> String {
@@ -431,11 +479,11 @@ fn reason(error: &KafkaError) -> String {
 
 fn fate_of(message: &BorrowedMessage<'_>) -> Fate {
     // SAFETY: the pointer is valid while the delivery report is borrowed, and the call only reads the message's status.
-    let status = unsafe { rdkafka::bindings::rd_kafka_message_status(message.ptr()) };
+    let status = unsafe { rdk::rd_kafka_message_status(message.ptr()) };
     match status {
-        rdkafka::bindings::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_PERSISTED => Fate::Persisted,
-        rdkafka::bindings::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED => Fate::NotPersisted,
-        rdkafka::bindings::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED => Fate::PossiblyPersisted,
+        rdk::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_PERSISTED => Fate::Persisted,
+        rdk::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED => Fate::NotPersisted,
+        rdk::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED => Fate::PossiblyPersisted,
     }
 }
 
@@ -454,15 +502,41 @@ pub struct Target<'a> {
 pub struct Outbox {
     /// Dropped before the producer.
     _lookout: Lookout,
-    producer: Arc<ThreadedProducer<Deliveries>>,
+    /// Replaced when a missing right has ended it; see [`Outbox::renew`].
+    producer: Arc<RwLock<Running>>,
+    /// Of all producers that follow each other.
+    context: Arc<Context>,
+    config: ClientConfig,
     ledger: Arc<Ledger>,
     next: AtomicU64,
     limit: usize,
+    /// When topics that we may not write to were last looked at.
+    looked: Mutex<HashMap<String, Instant>>,
     /// Limits of librdkafka's queue, in records and bytes.
     most: u64,
     most_bytes: u64,
     closed: AtomicBool,
 }
+
+/// A producer, and since when it runs.
+struct Running {
+    producer: ThreadedProducer<Deliveries>,
+    since: Instant,
+}
+
+impl Running {
+    fn start(config: &ClientConfig, context: &Arc<Context>, ledger: &Arc<Ledger>) -> Result<Self> {
+        let deliveries = Deliveries { context: context.clone(), ledger: ledger.clone(), client: AtomicPtr::default() };
+        let producer = ThreadedProducer::from_config_and_context(config, deliveries)
+            .map_err(|error| creation_error("producer", config, &error))?;
+        let client = producer.client();
+        client.context().client.store(client.native_ptr(), Ordering::Release);
+        Ok(Self { producer, since: Instant::now() })
+    }
+}
+
+/// A producer that a missing right has ended is not replaced before this time.
+const RENEWAL: Duration = Duration::from_secs(1);
 
 impl std::fmt::Debug for Outbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -483,19 +557,19 @@ impl Outbox {
         let limit_of = |key: &str| config.get(key).and_then(|value| value.trim().parse().ok()).unwrap_or(0);
         let most = limit_of("queue.buffering.max.messages");
         let most_bytes = limit_of("queue.buffering.max.kbytes") << 10;
-        let ledger = Arc::new(Ledger::default());
-        let deliveries = Deliveries { context: Context::default(), ledger: ledger.clone() };
-        let producer = ThreadedProducer::from_config_and_context(&config, deliveries)
-            .map_err(|error| creation_error("producer", &error))?;
-        let producer: Arc<ThreadedProducer<Deliveries>> = Arc::new(producer);
+        let (context, ledger) = (Arc::new(Context::of(&config)), Arc::new(Ledger::default()));
+        let producer = Arc::new(RwLock::new(Running::start(&config, &context, &ledger)?));
         let lifeline = Lifeline::new(&settings.brokers);
-        let lookout = Lookout::new(Arc::downgrade(&producer), move |producer| lifeline.look(producer.client()))?;
+        let look = move |running: &RwLock<Running>| lifeline.look(running.read().producer.client());
         Ok(Self {
-            _lookout: lookout,
+            _lookout: Lookout::new(Arc::downgrade(&producer), look)?,
             producer,
+            context,
+            config,
             ledger,
             next: AtomicU64::new(1),
             limit: settings.message_max_bytes(),
+            looked: Mutex::default(),
             most,
             most_bytes,
             closed: AtomicBool::new(false),
@@ -541,6 +615,7 @@ impl Outbox {
         self.post(targets, key, payload, timeout, Some(waiter))?;
         match outcome.recv_timeout(timeout) {
             Ok(Outcome { fate: Fate::Persisted, .. }) => Ok(()),
+            Ok(Outcome { denied: true, topic, .. }) => Err(self.denied(what, What::Topic(&topic))),
             Ok(Outcome { error, .. }) => Err(Error::Kafka {
                 operation: what.into(),
                 reason: error.unwrap_or_else(|| "not acknowledged".into()),
@@ -559,7 +634,7 @@ impl Outbox {
         patience: Duration,
         waiter: Option<crossbeam_channel::Sender<Outcome>>,
     ) -> Result<Ticket> {
-        let size = payload.len() + key.len();
+        let size = payload.len() + key.len() + RECORD;
         if size > self.limit {
             let topic = targets.first().map_or_else(String::new, |target| target.topic.to_string());
             return Err(Error::TooLarge { size, limit: self.limit, topic });
@@ -599,6 +674,7 @@ impl Outbox {
                     data_source,
                     stream,
                     session_key: String::from_utf8_lossy(key).into_owned(),
+                    denied: matches!(error, Error::Denied { .. }),
                 },
             );
         }
@@ -622,8 +698,22 @@ impl Outbox {
         let size = (key.len() + payload.len()) as u64;
         self.ledger.under_way.fetch_add(size, Ordering::Relaxed);
         let outcome = loop {
-            match self.producer.send(record) {
+            let sent = self.producer.read().producer.send(record);
+            match sent {
                 Ok(()) => return Ok(()),
+                Err((error, back)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) => {
+                    if let Err(error) = self.renew(target.topic) {
+                        break (error, back.delivery_opaque);
+                    }
+                    record = back;
+                }
+                Err((error, back)) if is_denied(&error) => {
+                    if !self.look_again(target.topic) {
+                        let operation = format!("writing to topic '{}'", target.topic);
+                        break (self.denied(operation, What::Topic(target.topic)), back.delivery_opaque);
+                    }
+                    record = back;
+                }
                 Err((error, back)) => {
                     if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
                         let error = kafka_error(format!("writing to topic '{}'", target.topic), &error);
@@ -647,6 +737,41 @@ impl Outbox {
         };
         self.ledger.under_way.fetch_sub(size, Ordering::Relaxed);
         Err(outcome)
+    }
+
+    /// The error for a right to write that lacks.
+    fn denied(&self, operation: impl Into<String>, what: What<'_>) -> Error {
+        self.context.denied(operation, "Write", what)
+    }
+
+    /// librdkafka takes no record for a topic that was hidden from us when it last looked, once a minute: it is made to look
+    /// again. False when that was done a moment ago.
+    fn look_again(&self, topic: &str) -> bool {
+        let mut looked = self.looked.lock();
+        if looked.get(topic).is_some_and(|at| at.elapsed() < RENEWAL) {
+            return false;
+        }
+        looked.insert(topic.into(), Instant::now());
+        drop(looked);
+        let answer = self.producer.read().producer.client().fetch_metadata(Some(topic), RENEWAL);
+        answer.is_ok_and(|found| found.topics().iter().any(|found| found.error().is_none()))
+    }
+
+    /// Replaces a producer that librdkafka has given up because of a missing right: a user that may write to no topic at
+    /// all gets no producer's number from the broker, and may be given a right at any time. Everything that was queued has
+    /// had its outcome by then, so that no order is changed.
+    fn renew(&self, topic: &str) -> Result<()> {
+        let operation = format!("writing to topic '{topic}'");
+        let mut running = self.producer.write();
+        let Some((code, reason)) = running.producer.client().fatal_error() else { return Ok(()) };
+        if code != RDKafkaErrorCode::ClusterAuthorizationFailed {
+            return Err(Error::Kafka { operation, reason, code: format!("{code:?}"), retriable: false });
+        }
+        if running.since.elapsed() < RENEWAL {
+            return Err(self.denied(operation, What::AnyTopic));
+        }
+        *running = Running::start(&self.config, &self.context, &self.ledger)?;
+        Ok(())
     }
 
     /// Packets without an outcome yet.
@@ -722,7 +847,7 @@ impl Outbox {
     /// How it is doing.
     #[must_use]
     pub fn health(&self) -> OutboxHealth {
-        let context = &self.producer.context().context;
+        let context = &self.context;
         let newest = |trouble: &Trouble| trouble.at_ns;
         let last_failure = self.ledger.last_failure.lock().clone();
         OutboxHealth {
@@ -751,7 +876,7 @@ impl Outbox {
     }
 
     pub(crate) fn context(&self) -> &Context {
-        &self.producer.context().context
+        &self.context
     }
 
     /// Refuses further packets and gives the queued ones until the deadline.
@@ -762,7 +887,7 @@ impl Outbox {
         if report.2 > 0 {
             log::error!("closing with {} packets not delivered", report.2);
             // Their outcomes come now, as not or possibly persisted, instead of never.
-            self.producer.purge(rdkafka::producer::PurgeConfig::default().queue().inflight());
+            self.producer.read().producer.purge(rdkafka::producer::PurgeConfig::default().queue().inflight());
             let purged = self.flush(Duration::from_secs(1));
             let mut failed = report.1;
             failed.extend(purged.1);

@@ -175,7 +175,8 @@ impl Decoder {
 
     /// Appends the times that the packet opened last names, whether or not its parts fit together: the time stamps of
     /// rows, the start and the intervals of a synchro packet, and as many of a periodic one as its longest column has
-    /// samples. Ends where times go beyond 64 bits. Nothing if it could not be read at all.
+    /// samples. Nothing if times go beyond 64 bits, since then they are what is wrong with it, and nothing if it could not be
+    /// read at all.
     pub fn times_into(&self, kind: PacketType, content: &[u8], out: &mut Vec<u64>) {
         let Some((start_ns, interval_ns)) = self.begin else { return };
         let longest = || {
@@ -185,16 +186,24 @@ impl Decoder {
         match kind {
             PacketType::RowData => out.extend_from_slice(&self.timestamps),
             PacketType::SynchroData if !self.parts.is_empty() => {
-                let mut next = Some(start_ns);
-                let mut intervals = self.intervals.iter();
-                while let Some(now) = next {
+                let before = out.len();
+                let mut now = start_ns;
+                out.push(now);
+                for &interval in &self.intervals {
+                    let Some(next) = now.checked_add(u64::from(interval)) else {
+                        out.truncate(before);
+                        return;
+                    };
+                    now = next;
                     out.push(now);
-                    next = intervals.next().and_then(|&interval| now.checked_add(u64::from(interval)));
                 }
             }
             PacketType::PeriodicData => {
+                let count = longest() as u64;
                 let at = |index: u64| start_ns.checked_add(index.checked_mul(u64::from(interval_ns))?);
-                out.extend((0..longest() as u64).map_while(at));
+                if count.checked_sub(1).and_then(at).is_some() {
+                    out.extend((0..count).map_while(at));
+                }
             }
             _ => {}
         }

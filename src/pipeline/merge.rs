@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::lane::{Rows, bytes_of};
 use super::names::Names;
 use super::pile::{Pile, Sorter};
-use super::slide::{Other, OtherKind, Slide, SpareColumns};
+use super::slide::{Other, OtherKind, Slide, Spare};
 use crate::error::{Error, Result};
 use crate::packet::{ColumnBlock, Times};
 
@@ -151,8 +151,8 @@ pub struct Merger<T> {
     /// By number of the slide: how many-eth since the epoch.
     piles: BTreeMap<u64, Pile>,
     /// Piles that were given out, for the memory they hold.
-    spare: Vec<Pile>,
-    spare_columns: Arc<SpareColumns>,
+    spare_piles: Vec<Pile>,
+    spare: Arc<Spare>,
     sorter: Sorter,
     packet: PacketTimes,
     /// By time and arrival.
@@ -173,8 +173,8 @@ impl<T> Merger<T> {
             names: Names::default(),
             streams: Vec::new(),
             piles: BTreeMap::new(),
-            spare: Vec::new(),
-            spare_columns: Arc::default(),
+            spare_piles: Vec::new(),
+            spare: Arc::default(),
             sorter: Sorter::default(),
             packet: PacketTimes::default(),
             others: BTreeMap::new(),
@@ -258,7 +258,7 @@ impl<T> Merger<T> {
             frontier = self.give_out(start, out);
         }
         self.frontier = Some(frontier);
-        self.spare = Vec::new();
+        self.spare_piles = Vec::new();
     }
 
     /// Where the next slide begins: everything before has been given out. `None` before the first slide.
@@ -295,9 +295,9 @@ impl<T> Merger<T> {
     pub fn buffered(&self) -> (usize, usize) {
         let samples = self.piles.values().map(Pile::len).sum();
         let piles: usize =
-            self.piles.values().chain(&self.spare).map(|pile| size_of::<Pile>() + pile.bytes_held()).sum();
+            self.piles.values().chain(&self.spare_piles).map(|pile| size_of::<Pile>() + pile.bytes_held()).sum();
         let others = self.others.len() * size_of::<((u64, u64), Other<T>)>();
-        let packet = self.packet.bytes_held() + self.spare_columns.bytes_held();
+        let packet = self.packet.bytes_held() + self.spare.bytes_held();
         (samples, piles + others + packet + self.sorter.bytes_held() + self.names.bytes_held())
     }
 
@@ -327,7 +327,7 @@ impl<T> Merger<T> {
             let last = self.last_of(slide * self.options.slide_ns);
             let len = packet.times[at..].iter().take_while(|&&time| time <= last).count();
             let rows = at..at + len;
-            let pile = self.piles.entry(slide).or_insert_with(|| self.spare.pop().unwrap_or_default());
+            let pile = self.piles.entry(slide).or_insert_with(|| self.spare_piles.pop().unwrap_or_default());
             pile.take(&packet.times[rows.clone()], &packet.rows(rows), parameters, block);
             if pile.is_full() {
                 self.names.settle();
@@ -380,17 +380,17 @@ impl<T> Merger<T> {
     fn give_out(&mut self, start: u64, out: &mut Vec<Slide<T>>) -> u64 {
         let end = start.saturating_add(self.options.slide_ns);
         self.names.settle();
-        let mut slide = Slide::new(start, end, self.names.table().clone()).with_spare(&self.spare_columns);
+        let mut slide = Slide::new(start, end, self.names.table().clone()).with_spare(&self.spare);
         if let Some(entry) = self.piles.first_entry()
             && entry.key() * self.options.slide_ns <= start
         {
             let mut pile = entry.remove();
-            let replaced = self.sorter.sort(&pile, &self.names, slide.columns_mut());
+            let replaced = self.sorter.sort(&mut pile, &self.names, slide.columns_mut(), &self.spare);
             self.counts.replaced += replaced as u64;
             self.counts.delivered += slide.len() as u64;
-            if self.spare.len() <= self.piles.len() {
+            if self.spare_piles.len() <= self.piles.len() {
                 pile.recycle();
-                self.spare.push(pile);
+                self.spare_piles.push(pile);
             }
         }
         let (mut others, last) = (Vec::new(), self.last_of(start));

@@ -1,14 +1,16 @@
 //! The samples of a slide that is not complete: piled up packet by packet, and sorted by parameter and time at the end.
 //!
-//! Columns of a packet have their times in common. A pile keeps the times of a packet once for all its columns, and when
-//! it is sorted, parameters whose samples came in the same packets are put in order by one plan.
+//! Columns of a packet have their times in common. A pile keeps the times of a packet once for all its columns. A parameter
+//! whose samples came in one packet has them where they lie: the slide takes over the memory of the pile. Those whose
+//! samples came in several packets are put in order by one plan for all that came in the same ones.
 
+use std::mem;
 use std::ops::Range;
 
 use super::lane::{Lane, Lanes, Rows, bytes_of, recycle};
 use super::merge::ParameterId;
 use super::names::Names;
-use super::slide::{Columns, Place};
+use super::slide::{Columns, Home, Place, Spare, Store};
 use crate::packet::{ColumnBlock, status};
 
 /// Values beyond which a pile is sorted ahead of time, for the case that most of them replace each other. Few in tests,
@@ -45,10 +47,8 @@ impl Batch {
 #[derive(Debug)]
 pub(super) struct Pile {
     batches: Vec<Batch>,
-    times: Vec<u64>,
     parameters: Vec<ParameterId>,
-    status: Vec<u8>,
-    lanes: Lanes,
+    store: Box<Store>,
     len: usize,
     /// Length at which it is sorted ahead of time.
     enough: usize,
@@ -56,15 +56,7 @@ pub(super) struct Pile {
 
 impl Default for Pile {
     fn default() -> Self {
-        Self {
-            batches: Vec::new(),
-            times: Vec::new(),
-            parameters: Vec::new(),
-            status: Vec::new(),
-            lanes: Lanes::default(),
-            len: 0,
-            enough: MANY,
-        }
+        Self { batches: Vec::new(), parameters: Vec::new(), store: Box::default(), len: 0, enough: MANY }
     }
 }
 
@@ -77,8 +69,8 @@ impl Pile {
     /// Puts rows of a packet on it. Their times ascend without a repeated one.
     pub(super) fn take(&mut self, times: &[u64], rows: &Rows<'_>, parameters: &[ParameterId], block: &ColumnBlock) {
         debug_assert!(times.len() == rows.len() && parameters.len() == block.width());
-        let at = self.times.len();
-        self.times.extend_from_slice(times);
+        let at = self.store.times.len();
+        self.store.times.extend_from_slice(times);
         let mut column = 0;
         while let Some(value_type) = block.column_type(column) {
             let alike = (column..parameters.len()).take_while(|&next| block.column_type(next) == Some(value_type));
@@ -91,11 +83,12 @@ impl Pile {
                 parameters: self.parameters.len(),
                 columns: columns.len(),
                 lane,
-                values: self.lanes.len(lane),
+                values: self.store.lanes.len(lane),
                 status,
             });
             self.parameters.extend_from_slice(&parameters[columns.clone()]);
-            columns.clone().filter_map(|index| block.column(index)).for_each(|view| self.lanes.append_rows(view, rows));
+            let views = columns.clone().filter_map(|index| block.column(index));
+            views.for_each(|view| self.store.lanes.append_rows(view, rows));
             column = columns.end;
         }
         self.len += rows.len() * parameters.len();
@@ -106,8 +99,8 @@ impl Pile {
         if !statuses().any(|status| rows.any_but(status::VALID, status)) {
             return None;
         }
-        let at = self.status.len();
-        statuses().for_each(|status| rows.append(status, &mut self.status));
+        let at = self.store.status.len();
+        statuses().for_each(|status| rows.append(status, &mut self.store.status));
         Some(at)
     }
 
@@ -120,31 +113,43 @@ impl Pile {
     /// back how many samples turned out to be replaced.
     pub(super) fn tidy(&mut self, sorter: &mut Sorter, names: &Names) -> usize {
         let mut columns = Columns::default();
-        let replaced = sorter.sort(self, names, &mut columns);
+        let mut joined = Box::default();
+        let replaced = sorter.join(self, names, &mut columns, &mut joined);
         self.parameters = columns.places.iter().map(|place| ParameterId(place.name)).collect();
         self.batches = columns.places.iter().enumerate().map(|(index, place)| Batch::from((index, place))).collect();
-        (self.times, self.status, self.lanes, self.len) = (columns.times, columns.status, columns.lanes, columns.len);
+        (self.store, self.len) = (joined, columns.len);
         self.enough = MANY.max(2 * self.len);
         replaced
     }
 
-    /// Empties it for another slide.
+    /// Makes it ready for another slide, with what the sorter left it.
     pub(super) fn recycle(&mut self) {
         recycle(&mut self.batches);
-        recycle(&mut self.times);
         recycle(&mut self.parameters);
-        recycle(&mut self.status);
-        self.lanes.recycle();
         (self.len, self.enough) = (0, MANY);
+    }
+
+    /// A column of a batch, where it lies.
+    fn place(&self, batch: u32, column: u32, name: u32) -> Place {
+        let batch = &self.batches[batch as usize];
+        let rows = 0..batch.rows as u32;
+        let status = batch.status.map(|status| batch.range(status, column, &rows));
+        let status =
+            status.filter(|range| self.store.status[range.clone()].iter().any(|&status| status != status::VALID));
+        Place {
+            name,
+            home: Home::Came,
+            lane: batch.lane,
+            len: batch.rows,
+            times: batch.times,
+            values: batch.range(batch.values, column, &rows).start,
+            status: status.map(|range| range.start),
+        }
     }
 
     /// Bytes of memory held.
     pub(super) fn bytes_held(&self) -> usize {
-        bytes_of(&self.batches)
-            + bytes_of(&self.times)
-            + bytes_of(&self.parameters)
-            + bytes_of(&self.status)
-            + self.lanes.bytes_held()
+        bytes_of(&self.batches) + bytes_of(&self.parameters) + self.store.bytes_held()
     }
 }
 
@@ -244,41 +249,94 @@ impl Copies {
 }
 
 impl Sorter {
-    /// Appends the columns of a pile in order of names, each in order of time and of samples at the same time the last
-    /// one. Gives back how many there were of the others.
-    pub(super) fn sort(&mut self, pile: &Pile, names: &Names, to: &mut Columns) -> usize {
+    /// Puts the columns of a pile into a slide in order of names, each in order of time and of samples at the same time
+    /// the last one, and leaves the pile an empty store. Gives back how many samples gave way to others.
+    ///
+    /// Where samples can stay where they are, the slide gets the store that they are in.
+    pub(super) fn sort(&mut self, pile: &mut Pile, names: &Names, to: &mut Columns, spare: &Spare) -> usize {
         self.find_pieces(pile, names);
-        self.ranks.sort_unstable();
+        // Where most are in several pieces, the few others are copied too, rather than keep memory mostly for what has
+        // been copied out of it.
+        if 4 * self.pieces.len() > 5 * self.ranks.len() {
+            let mut joined = spare.store();
+            let replaced = self.join_pieces(pile, names, to, &mut joined);
+            to.joined = Some(joined);
+            pile.store.recycle();
+            return replaced;
+        }
+        self.begin(pile, to);
+        let mut replaced = 0;
+        for index in 0..self.ranks.len() {
+            let name = names.at_rank(self.ranks[index]);
+            let ends = &mut self.ends[name as usize];
+            let Piece { batch, column, next } = self.pieces[ends.first as usize];
+            if next == NONE {
+                ends.first = NONE;
+                let place = pile.place(batch, column, name);
+                to.len += place.len;
+                to.places.push(place);
+            } else {
+                let mut joined = to.joined.take().unwrap_or_else(|| spare.store());
+                replaced += self.join_column(pile, name, to, &mut joined);
+                to.joined = Some(joined);
+            }
+        }
+        if let Some(joined) = &mut to.joined {
+            self.copies.run(&pile.store.lanes, &mut joined.lanes);
+        }
+        to.came = Some(mem::replace(&mut pile.store, spare.store()));
+        replaced
+    }
+
+    /// Like [`Self::sort`], but copies everything into `joined`.
+    fn join(&mut self, pile: &Pile, names: &Names, to: &mut Columns, joined: &mut Store) -> usize {
+        self.find_pieces(pile, names);
+        self.join_pieces(pile, names, to, joined)
+    }
+
+    fn join_pieces(&mut self, pile: &Pile, names: &Names, to: &mut Columns, joined: &mut Store) -> usize {
+        self.begin(pile, to);
+        joined.times.reserve(pile.store.times.len());
+        joined.lanes.reserve_like(&pile.store.lanes);
+        let mut replaced = 0;
+        for index in 0..self.ranks.len() {
+            replaced += self.join_column(pile, names.at_rank(self.ranks[index]), to, joined);
+        }
+        self.copies.run(&pile.store.lanes, &mut joined.lanes);
+        replaced
+    }
+
+    fn begin(&mut self, pile: &Pile, to: &mut Columns) {
         recycle(&mut self.plans);
         recycle(&mut self.plan_batches);
         recycle(&mut self.runs);
         self.plan_of.clear();
         self.plan_of.resize(pile.batches.len(), NONE);
         to.places.reserve_exact(self.ranks.len());
-        to.times.reserve(pile.times.len());
-        to.lanes.reserve_like(&pile.lanes);
-        let mut replaced = 0;
-        for index in 0..self.ranks.len() {
-            let name = names.at_rank(self.ranks[index]);
-            let ends = &mut self.ends[name as usize];
-            let mut piece = ends.first;
-            ends.first = NONE;
-            self.batches.clear();
-            self.columns.clear();
-            while let Some(&Piece { batch, column, next }) = self.pieces.get(piece as usize) {
-                self.batches.push(batch);
-                self.columns.push(column);
-                piece = next;
-            }
-            let plan = self.plan(pile, to);
-            replaced += self.plans[plan].replaced;
-            self.write(pile, plan, name, to);
+    }
+
+    /// Copies the pieces of a parameter into one column. Gives back how many samples were replaced.
+    fn join_column(&mut self, pile: &Pile, name: u32, to: &mut Columns, joined: &mut Store) -> usize {
+        let ends = &mut self.ends[name as usize];
+        let mut piece = ends.first;
+        ends.first = NONE;
+        self.batches.clear();
+        self.columns.clear();
+        while let Some(&Piece { batch, column, next }) = self.pieces.get(piece as usize) {
+            self.batches.push(batch);
+            self.columns.push(column);
+            piece = next;
         }
-        self.copies.run(&pile.lanes, &mut to.lanes);
-        replaced
+        let plan = self.plan(pile, joined);
+        let place = self.write(pile, plan, name, joined);
+        to.len += place.len;
+        to.places.push(place);
+        self.plans[plan].replaced
     }
 
     fn find_pieces(&mut self, pile: &Pile, names: &Names) {
+        // So many parameters to one that has a piece that it is faster to sort these than to look at all.
+        const SPARSE: usize = 16;
         recycle(&mut self.pieces);
         self.ranks.clear();
         self.ends.resize(names.len(), Ends { first: NONE, last: NONE });
@@ -297,10 +355,17 @@ impl Sorter {
                 ends.last = piece;
             }
         }
+        if self.ranks.len() * SPARSE < self.ends.len() {
+            self.ranks.sort_unstable();
+        } else {
+            self.ranks.clear();
+            let has_pieces = |rank: &u32| self.ends[names.at_rank(*rank) as usize].first != NONE;
+            self.ranks.extend((0..names.len() as u32).filter(has_pieces));
+        }
     }
 
     /// The plan for the pieces at hand.
-    fn plan(&mut self, pile: &Pile, to: &mut Columns) -> usize {
+    fn plan(&mut self, pile: &Pile, joined: &mut Store) -> usize {
         let first = self.batches[0] as usize;
         if let Some(plan) = self.plans.get(self.plan_of[first] as usize)
             && plan.batches.len() == self.batches.len()
@@ -310,12 +375,13 @@ impl Sorter {
         }
         let runs = self.runs.len();
         self.find_runs(pile);
-        let times = to.times.len();
+        let to = &mut joined.times;
+        let times = to.len();
         for run in &self.runs[runs..] {
             let batch = &pile.batches[self.batches[run.piece as usize] as usize];
-            to.times.extend_from_slice(&pile.times[batch.range(batch.times, 0, &run.rows)]);
+            to.extend_from_slice(&pile.store.times[batch.range(batch.times, 0, &run.rows)]);
         }
-        let len = to.times.len() - times;
+        let len = to.len() - times;
         let all: usize = self.batches.iter().map(|&batch| pile.batches[batch as usize].rows).sum();
         let batches = self.plan_batches.len();
         self.plan_batches.extend_from_slice(&self.batches);
@@ -329,7 +395,7 @@ impl Sorter {
     fn find_runs(&mut self, pile: &Pile) {
         let times = |piece: u32| {
             let batch = &pile.batches[self.batches[piece as usize] as usize];
-            &pile.times[batch.times..batch.times + batch.rows]
+            &pile.store.times[batch.times..batch.times + batch.rows]
         };
         self.order.clear();
         self.order.extend(0..self.batches.len() as u32);
@@ -362,42 +428,41 @@ impl Sorter {
     }
 
     /// Appends the pieces at hand as one column.
-    fn write(&mut self, pile: &Pile, plan: usize, name: u32, to: &mut Columns) {
+    fn write(&mut self, pile: &Pile, plan: usize, name: u32, joined: &mut Store) -> Place {
         let plan = &self.plans[plan];
         let runs = &self.runs[plan.runs.clone()];
         let batch = |run: &Run| &pile.batches[self.batches[run.piece as usize] as usize];
         let column = |run: &Run| self.columns[run.piece as usize];
         let lane = batch(&runs[0]).lane;
         let (lane, values) = if lane != Lane::Mixed && runs[1..].iter().all(|run| batch(run).lane == lane) {
-            let values = to.lanes.len(lane) + self.copies.lens[lane as usize];
+            let values = joined.lanes.len(lane) + self.copies.lens[lane as usize];
             for run in runs {
                 let batch = batch(run);
                 self.copies.add(lane, batch.range(batch.values, column(run), &run.rows));
             }
             (lane, values)
         } else {
-            self.copies.run(&pile.lanes, &mut to.lanes);
-            let mixed = to.lanes.len(Lane::Mixed);
+            self.copies.run(&pile.store.lanes, &mut joined.lanes);
+            let mixed = joined.lanes.len(Lane::Mixed);
             for run in runs {
                 let batch = batch(run);
-                to.lanes.mix_from(&pile.lanes, batch.lane, batch.range(batch.values, column(run), &run.rows));
+                joined.lanes.mix_from(&pile.store.lanes, batch.lane, batch.range(batch.values, column(run), &run.rows));
             }
-            to.lanes.settle(mixed)
+            joined.lanes.settle(mixed)
         };
-        let status = |run: &Run| Some(&pile.status[batch(run).range(batch(run).status?, column(run), &run.rows)]);
+        let status = |run: &Run| Some(&pile.store.status[batch(run).range(batch(run).status?, column(run), &run.rows)]);
         let worth = runs.iter().filter_map(status).flatten().any(|&status| status != status::VALID);
         let status = worth.then(|| {
-            let at = to.status.len();
+            let at = joined.status.len();
             for run in runs {
                 match status(run) {
-                    Some(status) => to.status.extend_from_slice(status),
-                    None => to.status.resize(to.status.len() + run.rows.len(), status::VALID),
+                    Some(status) => joined.status.extend_from_slice(status),
+                    None => joined.status.resize(joined.status.len() + run.rows.len(), status::VALID),
                 }
             }
             at
         });
-        to.len += plan.len;
-        to.places.push(Place { name, times: plan.times, len: plan.len, lane, values, status });
+        Place { name, home: Home::Joined, times: plan.times, len: plan.len, lane, values, status }
     }
 
     /// Bytes of memory held.

@@ -92,11 +92,41 @@ pub struct Other<T> {
     pub item: T,
 }
 
+/// Times, values and statuses of samples.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Store {
+    pub(super) times: Vec<u64>,
+    pub(super) status: Vec<u8>,
+    pub(super) lanes: Lanes,
+}
+
+impl Store {
+    /// Empties it. Memory is kept for as much again, but not for a burst that is over.
+    pub(super) fn recycle(&mut self) {
+        recycle(&mut self.times);
+        recycle(&mut self.status);
+        self.lanes.recycle();
+    }
+
+    /// Bytes of memory held.
+    pub(super) fn bytes_held(&self) -> usize {
+        size_of::<Self>() + bytes_of(&self.times) + bytes_of(&self.status) + self.lanes.bytes_held()
+    }
+}
+
+/// Which store of [`Columns`] samples lie in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Home {
+    Came,
+    Joined,
+}
+
 /// Where the samples of a parameter lie.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     /// Among the names of the slide.
     pub(super) name: u32,
+    pub(super) home: Home,
     pub(super) lane: Lane,
     pub(super) len: usize,
     /// Among the times; parameters that were sampled together have theirs in common.
@@ -111,48 +141,71 @@ pub(super) struct Place {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Columns {
     pub(super) places: Vec<Place>,
-    pub(super) times: Vec<u64>,
-    pub(super) status: Vec<u8>,
-    pub(super) lanes: Lanes,
+    /// What packets brought, where they left it: a parameter whose samples came in one piece has them here.
+    pub(super) came: Option<Box<Store>>,
+    /// What was put together out of several pieces.
+    pub(super) joined: Option<Box<Store>>,
     /// Samples of all columns.
     pub(super) len: usize,
 }
 
 impl Columns {
-    /// Bytes of memory held.
-    fn bytes_held(&self) -> usize {
-        bytes_of(&self.places) + bytes_of(&self.times) + bytes_of(&self.status) + self.lanes.bytes_held()
-    }
-}
-
-/// Memory of slides that are gone, for the next ones: allocators give large pieces back to the system, and to get them
-/// again takes longer than to fill them.
-#[derive(Debug, Default)]
-pub(super) struct SpareColumns(Mutex<Vec<Columns>>);
-
-impl SpareColumns {
-    /// What a packet of a second completes at once with the usual slides.
-    const MOST: usize = 7;
-
-    fn take(&self) -> Columns {
-        self.0.lock().pop().unwrap_or_default()
-    }
-
-    fn put(&self, mut columns: Columns) {
-        recycle(&mut columns.places);
-        recycle(&mut columns.times);
-        recycle(&mut columns.status);
-        columns.lanes.recycle();
-        columns.len = 0;
-        let mut spare = self.0.lock();
-        if spare.len() < Self::MOST {
-            spare.push(columns);
+    fn store(&self, home: Home) -> Option<&Store> {
+        match home {
+            Home::Came => self.came.as_deref(),
+            Home::Joined => self.joined.as_deref(),
         }
     }
 
     /// Bytes of memory held.
+    fn bytes_held(&self) -> usize {
+        let stores = self.came.iter().chain(&self.joined);
+        bytes_of(&self.places) + stores.map(|store| store.bytes_held()).sum::<usize>()
+    }
+}
+
+/// Memory of slides that are gone, for the next ones and their piles: allocators give large pieces back to the system,
+/// and to get them again takes longer than to fill them.
+#[derive(Debug, Default)]
+pub(super) struct Spare(Mutex<Spared>);
+
+#[derive(Debug, Default)]
+struct Spared {
+    places: Vec<Vec<Place>>,
+    // Boxed, because slides and piles are moved about more often than they are made.
+    #[expect(clippy::vec_box)]
+    stores: Vec<Box<Store>>,
+}
+
+impl Spare {
+    /// What a packet of a second completes at once with the usual slides.
+    const MOST: usize = 7;
+
+    fn places(&self) -> Vec<Place> {
+        self.0.lock().places.pop().unwrap_or_default()
+    }
+
+    /// An empty store.
+    pub(super) fn store(&self) -> Box<Store> {
+        self.0.lock().stores.pop().unwrap_or_default()
+    }
+
+    fn put(&self, Columns { mut places, mut came, mut joined, .. }: Columns) {
+        recycle(&mut places);
+        came.iter_mut().chain(&mut joined).for_each(|store| store.recycle());
+        let mut spare = self.0.lock();
+        if spare.places.len() < Self::MOST {
+            spare.places.push(places);
+        }
+        let room = Self::MOST - spare.stores.len();
+        spare.stores.extend(came.into_iter().chain(joined).take(room));
+    }
+
+    /// Bytes of memory held.
     pub(super) fn bytes_held(&self) -> usize {
-        self.0.lock().iter().map(Columns::bytes_held).sum()
+        let spare = self.0.lock();
+        let stores: usize = spare.stores.iter().map(|store| store.bytes_held()).sum();
+        spare.places.iter().map(bytes_of).sum::<usize>() + stores
     }
 }
 
@@ -167,7 +220,7 @@ pub struct Slide<T> {
     columns: Columns,
     others: Vec<Other<T>>,
     /// Where the memory of its columns goes in the end.
-    spare: Option<Arc<SpareColumns>>,
+    spare: Option<Arc<Spare>>,
 }
 
 impl<T> Drop for Slide<T> {
@@ -185,8 +238,8 @@ impl<T> Slide<T> {
     }
 
     /// From now on it uses spare memory, and leaves it there when it is dropped.
-    pub(super) fn with_spare(mut self, spare: &Arc<SpareColumns>) -> Self {
-        self.columns = spare.take();
+    pub(super) fn with_spare(mut self, spare: &Arc<Spare>) -> Self {
+        self.columns.places = spare.places();
         self.spare = Some(spare.clone());
         self
     }
@@ -237,12 +290,13 @@ impl<T> Slide<T> {
     #[must_use]
     pub fn column(&self, index: usize) -> Option<SlideColumn<'_>> {
         let columns = &self.columns;
-        let &Place { name, lane, len, times, values, status } = columns.places.get(index)?;
+        let &Place { name, home, lane, len, times, values, status } = columns.places.get(index)?;
+        let store = columns.store(home)?;
         Some(SlideColumn {
             name: &self.names[name as usize],
-            times: &columns.times[times..times + len],
-            values: columns.lanes.view(lane, values..values + len),
-            status: status.map(|status| &columns.status[status..status + len]),
+            times: &store.times[times..times + len],
+            values: store.lanes.view(lane, values..values + len),
+            status: status.map(|status| &store.status[status..status + len]),
         })
     }
 
@@ -295,7 +349,7 @@ impl<T> SlideBuilder<T> {
     pub fn new(start_ns: u64, end_ns: u64, columns: usize, samples: usize) -> Self {
         let mut slide = Slide::new(start_ns, end_ns, Arc::default());
         slide.columns.places.reserve(columns);
-        slide.columns.times.reserve(samples);
+        slide.columns.joined.get_or_insert_default().times.reserve(samples);
         Self { slide, names: Vec::with_capacity(columns) }
     }
 
@@ -305,16 +359,17 @@ impl<T> SlideBuilder<T> {
         let name = self.names.len() as u32;
         self.names.push(column.name.clone());
         let columns = &mut self.slide.columns;
+        let store = columns.joined.get_or_insert_default();
         let len = column.times.len();
-        let times = columns.times.len();
-        columns.times.extend_from_slice(column.times);
+        let times = store.times.len();
+        store.times.extend_from_slice(column.times);
         let status = column.status.map(|status| {
-            columns.status.extend_from_slice(status);
-            columns.status.len() - len
+            store.status.extend_from_slice(status);
+            store.status.len() - len
         });
-        let lane = columns.lanes.append_view(column.values);
-        let values = columns.lanes.len(lane) - len;
-        columns.places.push(Place { name, lane, len, times, values, status });
+        let lane = store.lanes.append_view(column.values);
+        let values = store.lanes.len(lane) - len;
+        columns.places.push(Place { name, home: Home::Joined, lane, len, times, values, status });
         columns.len += len;
     }
 

@@ -94,10 +94,7 @@ impl Blocks {
                 Some(Step::Pieces(pieces)) => return self.convert(py, pieces).map(Some),
                 Some(Step::Unknown(format)) => {
                     let blocks = blocks.clone();
-                    boundary::wait(py, "looking up a data format", move || {
-                        blocks.look_up(&format);
-                        Ok(())
-                    })?;
+                    boundary::wait(py, "looking up a data format", move || blocks.look_up(&format))?;
                 }
                 Some(Step::Empty | Step::End) => {
                     reader.finish();

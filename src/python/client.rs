@@ -17,7 +17,7 @@ use super::session_writer::SessionWriter;
 use super::watch::{FormatWatch, SessionWatch};
 use super::windows::{self, Merger};
 use crate::error::{Error, Result};
-use crate::session::NewSession;
+use crate::session::{NewSession, SessionFilter};
 use crate::stream::{
     self, ClientOptions, Inactivity, LayoutChoice, LiveStart, OnOutage, ReadOptions, Reading, Security,
 };
@@ -215,8 +215,18 @@ impl Client {
         self.with(py, "resume_session", move |client| client.resume_session(&key)).map(SessionWriter::new)
     }
 
-    fn sessions(&self, py: Python<'_>, data_source: Option<String>) -> PyResult<Vec<SessionInfo>> {
-        let found = self.with(py, "sessions", move |client| client.sessions(data_source.as_deref()))?;
+    #[pyo3(signature = (data_source, *, since_ns=None, live=None, limit=None))]
+    fn sessions(
+        &self,
+        py: Python<'_>,
+        data_source: Option<String>,
+        since_ns: Option<u64>,
+        live: Option<bool>,
+        limit: Option<usize>,
+    ) -> PyResult<Vec<SessionInfo>> {
+        let found = self.with(py, "sessions", move |client| {
+            client.find_sessions(&SessionFilter { data_source: data_source.as_deref(), since_ns, live, limit })
+        })?;
         Ok(found.into_iter().map(SessionInfo::new).collect())
     }
 

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind};
 pub(super) fn raise(py: Python<'_>, error: &Error) -> PyErr {
     let (kafka_code, retriable) = match error {
         Error::Kafka { code, retriable, .. } => (code.as_str(), *retriable),
+        Error::Denied { code, .. } => (*code, false),
         Error::Unreachable { .. } => ("", true),
         _ => ("", false),
     };

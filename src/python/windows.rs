@@ -147,10 +147,7 @@ impl Windows {
                 Some(SlideStep::Pieces(pieces)) => return self.convert(py, pieces).map(Some),
                 Some(SlideStep::Unknown(format)) => {
                     let slides = slides.clone();
-                    boundary::wait(py, "looking up a data format", move || {
-                        slides.look_up(&format);
-                        Ok(())
-                    })?;
+                    boundary::wait(py, "looking up a data format", move || slides.look_up(&format))?;
                 }
                 Some(SlideStep::Empty | SlideStep::End) => {
                     reader.finish();

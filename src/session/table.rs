@@ -1,6 +1,6 @@
 //! The fold: records of the session-info topic in, sessions and changes out.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::merge::{Entry, Position};
@@ -47,8 +47,8 @@ pub struct SessionTable {
     orphan_ages: BTreeMap<u64, String>,
     orphan_bytes: usize,
     orphans_seen: u64,
-    /// Associate keys that no session has yet, and the sessions that name them.
-    awaited: HashMap<String, Vec<String>>,
+    /// Keys that are named as associates, and the sessions that name them: whether or not there is such a session.
+    named_by: HashMap<String, BTreeSet<String>>,
     topic_names: TopicNames,
     ignored: Ignored,
 }
@@ -144,10 +144,8 @@ impl SessionTable {
         let mut changes = vec![SessionChange::Started(entry.info_before_end())];
         self.sessions.insert(key.to_owned(), entry);
         self.associate(&info, &[], &mut changes);
-        for main in self.awaited.remove(key).unwrap_or_default() {
-            if let Some(main) = self.get(&main) {
-                changes.push(SessionChange::Associated { main, associate: Arc::clone(&info) });
-            }
+        for main in self.associated_with(key) {
+            changes.push(SessionChange::Associated { main, associate: Arc::clone(&info) });
         }
         if info.ended {
             changes.push(SessionChange::Ended(info));
@@ -213,10 +211,10 @@ impl SessionTable {
         // By sets: a hostile list has as many entries as fit into a packet.
         let named: HashSet<&str> = main.associates.iter().map(String::as_str).collect();
         for gone in before.iter().filter(|key| !named.contains(key.as_str())) {
-            if let Some(mains) = self.awaited.get_mut(gone) {
-                mains.retain(|key| *key != main.key);
+            if let Some(mains) = self.named_by.get_mut(gone) {
+                mains.remove(&main.key);
                 if mains.is_empty() {
-                    self.awaited.remove(gone);
+                    self.named_by.remove(gone);
                 }
             }
         }
@@ -226,9 +224,9 @@ impl SessionTable {
             if !seen.insert(key) || *key == main.key {
                 continue;
             }
-            match self.get(key) {
-                Some(associate) => changes.push(SessionChange::Associated { main: Arc::clone(main), associate }),
-                None => self.awaited.entry(key.clone()).or_default().push(main.key.clone()),
+            self.named_by.entry(key.clone()).or_default().insert(main.key.clone());
+            if let Some(associate) = self.get(key) {
+                changes.push(SessionChange::Associated { main: Arc::clone(main), associate });
             }
         }
     }
@@ -266,14 +264,30 @@ impl SessionTable {
     /// The sessions that name this one among their associates, in the order of [`SessionTable::all`].
     #[must_use]
     pub fn associated_with(&self, key: &str) -> Vec<Arc<SessionInfo>> {
-        self.select(|info| info.key != key && info.associates.iter().any(|associate| associate == key))
+        let mains = self.named_by.get(key).into_iter().flatten();
+        in_order(mains.filter_map(|main| self.get(main)).collect())
+    }
+
+    /// The sessions that a filter takes, in the order of [`SessionTable::all`].
+    #[must_use]
+    pub fn find(&self, filter: &SessionFilter<'_>) -> Vec<Arc<SessionInfo>> {
+        let mut found: Vec<&Arc<SessionInfo>> =
+            self.sessions.values().map(Entry::info).filter(|info| filter.takes(info)).collect();
+        if let Some(limit) = filter.limit
+            && limit < found.len()
+        {
+            // Of a million sessions only the newest few are put in order.
+            let others = found.len() - limit;
+            if limit > 0 {
+                found.select_nth_unstable_by_key(others, |info| (info.created_ns, info.order));
+            }
+            found.drain(..others);
+        }
+        in_order(found.into_iter().map(Arc::clone).collect())
     }
 
     fn select(&self, wanted: impl Fn(&SessionInfo) -> bool) -> Vec<Arc<SessionInfo>> {
-        let mut found: Vec<_> =
-            self.sessions.values().map(Entry::info).filter(|info| wanted(info)).map(Arc::clone).collect();
-        found.sort_unstable_by_key(|info| (info.created_ns, info.order));
-        found
+        in_order(self.sessions.values().map(Entry::info).filter(|info| wanted(info)).map(Arc::clone).collect())
     }
 
     /// How many sessions there are.
@@ -293,6 +307,33 @@ impl SessionTable {
     pub fn ignored(&self) -> &Ignored {
         &self.ignored
     }
+}
+
+/// Which sessions are wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SessionFilter<'a> {
+    /// Only those of this data source.
+    pub data_source: Option<&'a str>,
+    /// Only those created at this time or later, or with a record since then, in nanoseconds since the Unix epoch.
+    pub since_ns: Option<u64>,
+    /// Only live or only ended ones.
+    pub live: Option<bool>,
+    /// At most so many, the newest.
+    pub limit: Option<usize>,
+}
+
+impl SessionFilter<'_> {
+    fn takes(&self, info: &SessionInfo) -> bool {
+        let last_ns = || info.created_ns.unwrap_or(0).max(info.last_record_ns);
+        self.data_source.is_none_or(|name| info.data_source == name)
+            && self.live.is_none_or(|live| info.ended != live)
+            && self.since_ns.is_none_or(|since| last_ns() >= since)
+    }
+}
+
+fn in_order(mut found: Vec<Arc<SessionInfo>>) -> Vec<Arc<SessionInfo>> {
+    found.sort_unstable_by_key(|info| (info.created_ns, info.order));
+    found
 }
 
 #[cfg(test)]
@@ -611,6 +652,16 @@ mod tests {
         assert_eq!(keys(table.all()), ["a", "b", "c"]);
         assert_eq!(keys(table.of_data_source("Car")), ["a", "b"]);
         assert_eq!(keys(table.live()), ["b", "c"]);
+        for limit in 0..5 {
+            let newest = table.find(&SessionFilter { limit: Some(limit), ..SessionFilter::default() });
+            assert_eq!(newest, table.all()[table.len().saturating_sub(limit)..]);
+        }
+        let found = |data_source, live| {
+            keys(table.find(&SessionFilter { data_source, live, limit: Some(1), ..SessionFilter::default() }))
+        };
+        assert_eq!(found(None, Some(true)), ["c"]);
+        assert_eq!(found(Some("Car"), None), ["b"]);
+        assert_eq!(found(Some("Nobody"), None), [""; 0]);
         assert_eq!(table.get("a").unwrap().last_record_ns, 1_003_000_000);
     }
 

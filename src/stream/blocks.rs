@@ -170,7 +170,7 @@ impl Blocks {
     pub fn next(&self, timeout: Duration) -> Result<Step> {
         loop {
             match self.step(timeout)? {
-                Step::Unknown(format) => self.look_up(&format),
+                Step::Unknown(format) => self.look_up(&format)?,
                 other => return Ok(other),
             }
         }
@@ -220,8 +220,11 @@ impl Blocks {
 
     /// Asks the broker about a format. What it says is remembered; a format that is still unknown makes its packets of
     /// the current batch unreadable.
-    pub fn look_up(&self, format: &UnknownFormat) {
-        let found = Formats::ask(&self.client, format);
+    ///
+    /// # Errors
+    /// [`Error::Denied`] when we may not know: nothing is remembered, and the packets are kept for the next call.
+    pub fn look_up(&self, format: &UnknownFormat) -> Result<()> {
+        let found = Formats::ask_if_allowed(&self.client, format)?;
         let mut state = self.state.lock();
         state.formats.answer(format, &found);
         if let Err(error) = found
@@ -229,6 +232,7 @@ impl Blocks {
         {
             log::warn!("packets of samples cannot be read: {error}");
         }
+        Ok(())
     }
 
     /// For a reader of a group: the first `count` pieces of the last batch were handled.

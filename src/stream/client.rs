@@ -20,7 +20,7 @@ use crate::embedded;
 use crate::error::{Error, Result};
 use crate::format::{FormatInfo, FormatKind, check_identifiers, definition_packet};
 use crate::kafka::{Admin, Outbox, Settings, TopicPartition, Trouble, Written};
-use crate::session::{self, NewSession, Offsets, SessionChange, SessionInfo};
+use crate::session::{self, NewSession, Offsets, SessionChange, SessionFilter, SessionInfo};
 use crate::time::{after, now_ns};
 use crate::topic::{self, Layout, LayoutKind, NamedStreamForm, Strategy};
 
@@ -91,6 +91,9 @@ impl Client {
         settings.producer()?;
         let admin = Arc::new(Admin::new(&settings, options.connect_timeout.unwrap_or(options.timeout))?);
         let topics = admin.probe()?;
+        for warning in settings.warnings() {
+            log::warn!("{warning}");
+        }
         let layout = LayoutSearch::new(layout, options.layout);
         layout.look(topics.keys().map(String::as_str));
         let directory = Directory::start(&settings, admin.clone(), layout.clone())?;
@@ -158,8 +161,15 @@ impl Client {
         if self.inner.form_chosen || layout.kind != LayoutKind::Domain || layout.strategy == Strategy::PartitionBased {
             return Ok(());
         }
-        if !self.inner.directory.refresh_sessions()? {
-            return Ok(());
+        match self.inner.directory.refresh_sessions() {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            // Said again, and not only here, by everything that needs the right.
+            Err(error @ Error::Denied { .. }) => {
+                log::warn!("{error}");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
         }
         let sessions = self.inner.directory.sessions();
         let keys = sessions.iter().flat_map(|info| {
@@ -184,12 +194,16 @@ impl Client {
     /// # Errors
     /// [`Error::Unreachable`], [`Error::Timeout`], [`Error::Closed`].
     pub fn sessions(&self, data_source: Option<&str>) -> Result<Vec<Arc<SessionInfo>>> {
+        self.find_sessions(&SessionFilter { data_source, ..SessionFilter::default() })
+    }
+
+    /// The sessions that a filter takes, ordered by creation; up to date when the call returns.
+    ///
+    /// # Errors
+    /// As [`Client::sessions`].
+    pub fn find_sessions(&self, filter: &SessionFilter<'_>) -> Result<Vec<Arc<SessionInfo>>> {
         self.refresh_sessions()?;
-        let mut sessions = self.inner.directory.sessions();
-        if let Some(name) = data_source {
-            sessions.retain(|info| info.data_source == name);
-        }
-        Ok(sessions)
+        Ok(self.inner.directory.find(filter))
     }
 
     /// One session; up to date when the call returns.

@@ -23,12 +23,14 @@ use crate::kafka::admin::Topics;
 use crate::kafka::consumer::Message;
 use crate::kafka::{Admin, Consumer, Event, Settings, Start, Statistics, TopicPartition, Trouble};
 use crate::packet::{Envelope, PacketType};
-use crate::session::{Record, SessionChange, SessionInfo, SessionTable};
+use crate::session::{Record, SessionChange, SessionFilter, SessionInfo, SessionTable};
 use crate::time::{after, now_ns};
 use crate::topic::Layout;
 
 /// How often the follower looks for topics that somebody waits for.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// librdkafka tries again after a second where a right lacked: it may have been given meanwhile.
+const RIGHT_AGAIN: Duration = Duration::from_millis(1500);
 
 /// How often records that are passed over are spoken of; all of them are counted.
 const SPEAK_AGAIN: Duration = Duration::from_secs(30);
@@ -53,6 +55,8 @@ struct State {
     wrong_clocks: HashSet<String>,
     format_watchers: Watchers<FormatNews>,
     failure: Option<Error>,
+    /// Topics that we may not read, until something comes from them.
+    denied: HashMap<String, Error>,
     /// Records passed over that were spoken of, and when that was.
     told: (u64, Option<Instant>),
 }
@@ -131,6 +135,7 @@ impl Directory {
                 wrong_clocks: HashSet::new(),
                 format_watchers: Watchers::default(),
                 failure: None,
+                denied: HashMap::new(),
                 told: (0, None),
             }),
             changed: Condvar::new(),
@@ -167,6 +172,7 @@ impl Directory {
             topics = self.shared.admin.topics(Duration::ZERO)?;
         }
         if !topics.contains_key(topic) {
+            self.shared.admin.check_visible(topic, "Read", format!("reading topic '{topic}'"))?;
             return Ok(false);
         }
         let ends = self.shared.follow_all(&topics, topic, role)?;
@@ -178,6 +184,7 @@ impl Directory {
     fn wait(&self, topic: &str, ends: &[(TopicPartition, i64)]) -> Result<()> {
         let timeout = self.shared.admin.timeout();
         let deadline = after(timeout);
+        let patience = after(RIGHT_AGAIN.min(timeout));
         let mut state = self.shared.state.lock();
         loop {
             if self.shared.stop.load(Ordering::Acquire) {
@@ -190,7 +197,14 @@ impl Directory {
             if ends.iter().find(behind).is_none() {
                 return Ok(());
             }
-            if self.shared.changed.wait_until(&mut state, deadline).timed_out() {
+            let now = Instant::now();
+            if now >= patience
+                && let Some(error) = state.denied.get(topic)
+            {
+                return Err(error.clone());
+            }
+            let until = if now < patience { patience } else { deadline };
+            if self.shared.changed.wait_until(&mut state, until).timed_out() && until == deadline {
                 let what = match self.shared.consumer.problem() {
                     Some(problem) => format!("reading '{topic}' to its end ({problem})"),
                     None => format!("reading '{topic}' to its end"),
@@ -233,6 +247,11 @@ impl Directory {
 
     pub(crate) fn sessions(&self) -> Vec<Arc<SessionInfo>> {
         self.shared.state.lock().sessions.all()
+    }
+
+    /// The sessions that a filter takes.
+    pub(crate) fn find(&self, filter: &SessionFilter<'_>) -> Vec<Arc<SessionInfo>> {
+        self.shared.state.lock().sessions.find(filter)
     }
 
     /// The sessions that name this one as theirs.
@@ -426,9 +445,14 @@ impl Shared {
             Event::Message(message) => self.on_message(&message),
             Event::End { topic, partition, offset } => {
                 let mut state = self.state.lock();
+                state.denied.remove(topic);
                 if let Some(at) = state.positions.get_mut(&TopicPartition::new(topic, partition)) {
                     *at = (*at).max(offset);
                 }
+            }
+            Event::Error { error: error @ Error::Denied { .. }, topic: Some(topic), .. } => {
+                log::warn!("{error}");
+                self.state.lock().denied.insert(topic, error);
             }
             Event::Error { error, fatal: true, .. } => {
                 log::error!("following sessions and formats ended: {error}");
@@ -442,6 +466,9 @@ impl Shared {
     fn on_message(&self, message: &Message<'_>) {
         let mut guard = self.state.lock();
         let state = &mut *guard;
+        if !state.denied.is_empty() {
+            state.denied.remove(message.topic);
+        }
         match state.roles.get(message.topic) {
             Some(Role::Sessions) => {
                 let record = Record {

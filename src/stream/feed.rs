@@ -5,6 +5,7 @@
 //! by is read again from its start offset.
 
 mod aligned;
+mod denied;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use self::aligned::{Gate, Stuck, Supply, hold};
+use self::denied::Denials;
 use super::client::Client;
 use super::health::{PartVital, ReaderState, StreamName, Tally};
 use super::moment::Moment;
@@ -214,6 +216,7 @@ pub(crate) struct Feed {
     /// It has taken some of it away, and not said yet how it goes on.
     rebalancing: bool,
     gate: Gate,
+    denials: Denials,
     /// Since when the queue has been full.
     full_since: Option<Instant>,
     /// When it was last told how it is doing.
@@ -226,6 +229,10 @@ pub(crate) struct Feed {
     held_up_ns: Option<u64>,
     /// Up to which offset of a partition its lost records were counted.
     lost_until: HashMap<TopicPartition, i64>,
+    /// It was told that there are records without a value.
+    told_of_null: bool,
+    /// When the ends of sessions are looked for next.
+    complete_at: Instant,
 }
 
 impl Feed {
@@ -284,12 +291,15 @@ impl Feed {
             joined: false,
             rebalancing: false,
             gate,
+            denials: Denials::default(),
             full_since: None,
             told: now - TELL,
             wall: now_ns(),
             heard_ns: now_ns(),
             held_up_ns: None,
             lost_until: HashMap::new(),
+            told_of_null: false,
+            complete_at: now,
         };
         feed.waiting = sessions.into_iter().filter(|info| feed.selects(info)).collect();
         feed.early = feed.waiting.iter().map(|info| info.key.clone()).collect();
@@ -392,6 +402,7 @@ impl Feed {
                 self.on_change(change);
             }
             self.look_for_streams();
+            self.say_denied();
             self.let_out();
             self.complete();
             self.pass_on();
@@ -570,9 +581,10 @@ impl Feed {
             return Ok(());
         }
         let mut next = VecDeque::new();
+        let mut taken = HashSet::new();
         while let Some(info) = self.waiting.pop_front() {
             let known = self.sessions.contains_key(&info.key) || self.finished.contains(&info.key);
-            if !known && !next.iter().any(|other: &Arc<SessionInfo>| other.key == info.key) {
+            if !known && taken.insert(info.key.clone()) {
                 // What is known now may be newer than what was known when this was queued. What becomes known from here on
                 // comes as a change.
                 next.push_back(self.client.inner.directory.session(&info.key).unwrap_or(info));
@@ -716,6 +728,9 @@ impl Feed {
     /// Where to begin with each of the partitions that are not taken yet.
     fn starts(&mut self, active: &Active, moment: &mut Moment) -> Result<Vec<Beginning>> {
         let info = &active.info;
+        if !self.grouped {
+            self.check_hidden(info, moment)?;
+        }
         let places = self.not_taken(active, moment)?;
         let unknown: Vec<TopicPartition> = places.iter().map(|(place, _)| place.clone()).collect();
         moment.learn(&self.client.inner.admin, &unknown, self.earliest_ms())?;
@@ -964,9 +979,12 @@ impl Feed {
     // ---- Groups ----
 
     fn subscribe(&mut self, topics: &Topics) {
-        let source = self.options.data_source.as_deref().unwrap_or_default();
+        let options = self.options.clone();
+        let source = options.data_source.as_deref().unwrap_or_default();
         let mut moment = Moment::new(self.client.layout(), topics.clone());
         let Ok(wanted) = moment.places(&self.options, source, None) else { return };
+        // Whoever reads is told there.
+        let _ = self.check_hidden_of_group(source, &moment);
         let mut names: Vec<String> = wanted.into_iter().map(|(place, _)| place.topic.to_string()).collect();
         names.sort();
         names.dedup();
@@ -1012,6 +1030,9 @@ impl Feed {
                 // Groups are rebalanced when brokers come and go: just then, a question may stay unanswered.
                 Err(error) if matches!(error.kind(), ErrorKind::Kafka | ErrorKind::Timeout) && !self.stopped() => {
                     self.try_again(format!("the group's partitions cannot be read yet: {error}"));
+                    if matches!(error, Error::Denied { .. }) {
+                        self.core.queue.complain(error);
+                    }
                     self.core.queue.wait_for_close(LOOK_AGAIN);
                 }
                 Err(error) => return Err(error),
@@ -1029,6 +1050,7 @@ impl Feed {
         }
         self.joined = true;
         self.rebalancing = false;
+        self.on_allowed("");
         self.take_up_missed(assigned);
         match self.client.inner.admin.topics(Duration::from_secs(1)) {
             // Completed ones too: what we were given now may have the rest of them.
@@ -1103,6 +1125,7 @@ impl Feed {
                     part.heard_ns = Some(self.wall);
                     self.heard_ns = self.wall;
                 }
+                self.on_allowed(topic);
             }
             Event::Assigned(places) => {
                 if let Err(error) = self.on_assigned(&places) {
@@ -1115,6 +1138,10 @@ impl Feed {
                 }
             }
             Event::Error { error, fatal: true, .. } => self.failure = Some(error),
+            Event::Error { error: error @ Error::Denied { .. }, topic, .. } => {
+                self.core.note(error.to_string());
+                self.on_denied(topic.as_deref().unwrap_or_default(), error);
+            }
             Event::Error { error, topic, .. } => {
                 log::debug!("{error}");
                 if topic.is_some() {
@@ -1126,6 +1153,9 @@ impl Feed {
     }
 
     fn on_message(&mut self, message: &Message<'_>) {
+        if !self.denials.is_empty() {
+            self.on_allowed(message.topic);
+        }
         let Some(slot) = self.slot(message.topic, message.partition) else { return };
         self.recent = Some(slot);
         let Some(part) = self.parts.get_mut(slot) else { return };
@@ -1159,7 +1189,16 @@ impl Feed {
         place.next = message.offset + 1;
         *silent = Duration::ZERO;
         *warned = false;
-        let Some(value) = message.value else { return };
+        let Some(value) = message.value else {
+            self.counts.undecodable += 1;
+            if !std::mem::replace(&mut self.told_of_null, true) {
+                let (topic, partition, offset) = (message.topic, message.partition, message.offset);
+                log::warn!(
+                    "a record without a value at {topic} partition {partition} offset {offset} was passed over; further ones are only counted"
+                );
+            }
+            return;
+        };
         self.counts.packets += 1;
         self.counts.bytes += value.len() as u64;
         if let Some(part) = self.parts.get_mut(slot) {
@@ -1220,6 +1259,17 @@ impl Feed {
     // ---- Ends ----
 
     fn complete(&mut self) {
+        if self.now < self.complete_at {
+            return;
+        }
+        self.complete_now();
+        if self.sessions.len() > MOST {
+            // With very many, looking at all of them takes a while: a tenth of the time is spent on that.
+            self.complete_at = self.now + self.now.elapsed() * 10;
+        }
+    }
+
+    fn complete_now(&mut self) {
         self.listen();
         let silence = self.options.inactivity != Inactivity::Never;
         let counts = |active: &Active| silence || active.info.ended || self.options.until_now;
@@ -1241,7 +1291,8 @@ impl Feed {
         // What passed while this thread asked the broker something, or got no processor, was not spent waiting for packets.
         let passed = self.now.duration_since(self.listened).min(TICK * 2);
         self.listened = self.now;
-        if !self.core.queue.is_idle() {
+        // Nor was what was not allowed.
+        if !self.core.queue.is_idle() || !self.denials.is_empty() {
             return;
         }
         // A live session that only a warning awaits is asked for too, until it was given.

@@ -131,6 +131,14 @@ impl Formats {
         }
     }
 
+    /// [`Formats::ask`], with an error of its own where a right lacks: that says nothing about the format.
+    pub(super) fn ask_if_allowed(client: &Client, format: &UnknownFormat) -> Result<Result<Definition>> {
+        match Self::ask(client, format) {
+            Err(error @ Error::Denied { .. }) => Err(error),
+            found => Ok(found),
+        }
+    }
+
     /// Remembers what the broker says: the definition, or that there is none.
     pub(super) fn answer(&mut self, format: &UnknownFormat, found: &Result<Definition>) {
         match found {

@@ -17,7 +17,7 @@ use self::contents::{Identifier, What, content_of, id_of, other_kind, read_other
 use self::positions::{Positions, Until};
 use self::session::{Pending, Session};
 use super::client::Client;
-use super::formats::{Formats, Found, UnknownFormat, no_format, wrong_width};
+use super::formats::{Definition, Formats, Found, UnknownFormat, no_format, wrong_width};
 use super::reader::{Packet, SessionRef};
 use crate::error::{Error, Printable, Result};
 use crate::packet::{ColumnBlock, Decoder, Head, PacketType, Wanted, latest_ns};
@@ -202,9 +202,21 @@ impl Merging {
 
     /// Asks the broker about a format; what it says is remembered.
     pub fn look_up(&self, format: &UnknownFormat) {
-        let found = Formats::ask(&self.client, format);
+        self.remember(format, &Formats::ask(&self.client, format));
+    }
+
+    /// [`Merging::look_up`] for readers, which can wait for a right.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] when we may not know: nothing is remembered, and the packets are kept.
+    pub(super) fn look_up_if_allowed(&self, format: &UnknownFormat) -> Result<()> {
+        self.remember(format, &Formats::ask_if_allowed(&self.client, format)?);
+        Ok(())
+    }
+
+    fn remember(&self, format: &UnknownFormat, found: &Result<Definition>) {
         let mut state = self.state.lock();
-        state.formats.answer(format, &found);
+        state.formats.answer(format, found);
         if found.is_err() {
             state.asked.insert(format.clone());
         }

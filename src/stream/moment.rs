@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::options::ReadOptions;
-use super::selection::places;
+use super::selection::{absent, places};
 use crate::error::Result;
 use crate::kafka::admin::Topics;
 use crate::kafka::{Admin, TopicPartition};
@@ -61,6 +61,16 @@ impl Moment {
         }
         let streams = streams.get(source).cloned().unwrap_or_default();
         places(layout, topics, streams, options, source, info)
+    }
+
+    /// The topics that are to be read and that the cluster does not list; see [`absent`].
+    pub(crate) fn absent(
+        &self,
+        options: &ReadOptions,
+        source: &str,
+        info: Option<&SessionInfo>,
+    ) -> Result<Vec<String>> {
+        absent(&self.layout, &self.topics, options, source, info)
     }
 
     /// Asks where these partitions begin and end, and what lies at a time in milliseconds, as far as that is not known.

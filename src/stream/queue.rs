@@ -36,6 +36,8 @@ struct State {
     busy: bool,
     closed: bool,
     failure: Option<Error>,
+    /// To be told once; reading goes on.
+    complaint: Option<Error>,
     /// Of each source, which turn of the switch it has followed.
     followed: Vec<u64>,
     /// After which turn the items here were brought into order.
@@ -246,6 +248,12 @@ impl Queue {
         self.filled.notify_all();
     }
 
+    /// Something keeps reading from going on, for now. It is told before what is queued, once.
+    pub(crate) fn complain(&self, error: Error) {
+        self.state.lock().complaint = Some(error);
+        self.filled.notify_all();
+    }
+
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
@@ -276,6 +284,9 @@ impl Queue {
                 }
                 continue;
             }
+            if let Some(error) = state.complaint.take() {
+                return Err(error);
+            }
             if let Some(mut front) = state.batches.pop_front() {
                 state.busy = true;
                 let most = most.max(1);
@@ -305,7 +316,8 @@ impl Queue {
             if state.closed || state.sources == 0 {
                 return Ok(Batch::End);
             }
-            if self.filled.wait_until(&mut state, deadline).timed_out() && state.items == 0 {
+            let late = self.filled.wait_until(&mut state, deadline).timed_out();
+            if late && state.items == 0 && state.complaint.is_none() {
                 return Ok(Batch::Empty);
             }
         }
@@ -355,6 +367,16 @@ mod tests {
             let state = queue.state.lock();
             assert_eq!((state.bytes, state.items), (0, 0));
         }
+    }
+
+    #[test]
+    fn a_complaint_is_told_once_and_ends_nothing() {
+        let queue = Queue::new(1 << 20, 0, 1, false);
+        queue.put(&mut vec![item(1)]);
+        queue.complain(Error::Invalid("no".into()));
+        assert!(queue.take(10, Duration::ZERO).is_err());
+        assert_eq!(taken(&queue, 10), [1]);
+        assert!(matches!(queue.take(10, Duration::ZERO), Ok(Batch::Empty)));
     }
 
     #[test]

@@ -9,6 +9,47 @@ use crate::kafka::admin::Topics;
 use crate::session::SessionInfo;
 use crate::topic::{Layout, LayoutKind, NamedStreamForm, Strategy};
 
+fn is_wanted(options: &ReadOptions, stream: &str) -> bool {
+    let excluded = options.excluded_streams.iter().any(|name| name == stream);
+    let main = stream.is_empty() && !options.exclude_main;
+    let named = !stream.is_empty() && (options.streams.is_empty() || options.streams.iter().any(|name| name == stream));
+    // The main stream counts as listed unless it is excluded; listing it by its empty name changes nothing.
+    !excluded && (main || named)
+}
+
+/// The topics of selected streams that a data source must have, or that one of its sessions names, and that are not among
+/// those that the cluster lists.
+pub(crate) fn absent(
+    layout: &Layout,
+    topics: &Topics,
+    options: &ReadOptions,
+    source: &str,
+    info: Option<&SessionInfo>,
+) -> Result<Vec<String>> {
+    if options.essentials {
+        let topic = layout.essentials(source)?;
+        return Ok(if topics.contains_key(&topic) { Vec::new() } else { vec![topic] });
+    }
+    let mut names = Vec::new();
+    if is_wanted(options, "") {
+        names.push(layout.place(source, "")?.topic);
+    }
+    for stream in options.streams.iter().filter(|stream| info.is_none() && is_wanted(options, stream)) {
+        names.push(layout.place(source, stream)?.topic);
+    }
+    let offsets = info.into_iter().flat_map(|info| info.start_offsets.keys().chain(info.end_offsets.keys()));
+    for (topic, partition) in offsets {
+        let label = layout.stream_label(source, topic, *partition);
+        if label.is_some_and(|label| is_wanted(options, &label)) && **topic != *layout.essentials(source)? {
+            names.push(topic.to_string());
+        }
+    }
+    names.retain(|name| !topics.contains_key(name));
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
 /// The partitions to read of a data source, or of one of its sessions, each with its stream's name. `streams` are the named
 /// ones that it has; those that do not exist yet are left out: the caller asks again.
 pub(crate) fn places(
@@ -35,14 +76,7 @@ pub(crate) fn places(
         all_of(&layout.essentials(source)?, "");
         return Ok(found);
     }
-    let wanted = |stream: &str| {
-        let excluded = options.excluded_streams.iter().any(|name| name == stream);
-        let main = stream.is_empty() && !options.exclude_main;
-        let named =
-            !stream.is_empty() && (options.streams.is_empty() || options.streams.iter().any(|name| name == stream));
-        // The main stream counts as listed unless it is excluded; listing it by its empty name changes nothing.
-        !excluded && (main || named)
-    };
+    let wanted = |stream: &str| is_wanted(options, stream);
     let main = layout.place(source, "")?.topic;
     if layout.strategy == Strategy::PartitionBased {
         for partition in 0..topics.get(main.as_str()).copied().unwrap_or(0) {

@@ -621,7 +621,7 @@ impl StreamWriter {
             return Err(Error::TooLarge {
                 size: fixed_bytes(&format, columns) + bytes_per_row(columns),
                 limit: core.sender.outbox.limit(),
-                topic: self.name.clone(),
+                topic: core.sender.topic(&core.data_source, &self.name),
             });
         }
         let mut content = Vec::new();

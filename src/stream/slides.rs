@@ -113,8 +113,11 @@ impl Slides {
     }
 
     /// Asks the broker about a format. What it says is remembered.
-    pub fn look_up(&self, format: &UnknownFormat) {
-        self.merging.look_up(format);
+    ///
+    /// # Errors
+    /// [`crate::Error::Denied`] when we may not know: the packets are kept for the next call.
+    pub fn look_up(&self, format: &UnknownFormat) -> Result<()> {
+        self.merging.look_up_if_allowed(format)
     }
 
     /// For a reader of a group: the first `count` pieces of the last step were handled.

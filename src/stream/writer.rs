@@ -119,6 +119,13 @@ impl Sender {
         Ok(route)
     }
 
+    /// The topic of a stream, for messages.
+    pub(crate) fn topic(&self, data_source: &str, stream: &str) -> String {
+        self.layout
+            .with(|layout| layout.place(data_source, stream))
+            .map_or_else(|_| stream.to_owned(), |place| place.topic)
+    }
+
     /// Packets that are known to be well formed.
     pub(crate) fn send(
         &self,

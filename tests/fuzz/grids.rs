@@ -5,8 +5,8 @@ use std::sync::Arc;
 use telewire::packet::status;
 use telewire::pipeline::{Aggregate, Gaps, Grid, PointBatches, ResampleOptions, Resampler, SlideValues};
 
-/// Blocks that are looked at: after a jump of time there may be many, and each is as large as a block may be.
-const MOST_BLOCKS: usize = 2;
+/// Blocks that are looked at.
+const MOST_BLOCKS: usize = 64;
 
 fn number(bytes: &mut &[u8]) -> u64 {
     let mut next = || u64::from(bytes.split_off_first().copied().unwrap_or(0));
@@ -15,6 +15,29 @@ fn number(bytes: &mut &[u8]) -> u64 {
         0 | 1 => 1000 + (high & 15) * 64 + low,
         2 => u64::MAX - low,
         _ => low << (high & 63),
+    }
+}
+
+/// Times near each other: 4,096 intervals on either side of a base that may lie anywhere, both ends of 64 bits included.
+/// Points further apart would only make more of the same intervals, and the fuzzer slow.
+struct Around {
+    base: u64,
+    interval: u64,
+}
+
+impl Around {
+    fn new(grid: &Grid, base: u64) -> Self {
+        let k = grid.index(base);
+        let interval = grid.boundary(k.saturating_add(1)).saturating_sub(grid.boundary(k)).max(1);
+        Self { base, interval }
+    }
+
+    fn time(&self, bytes: &mut &[u8]) -> u64 {
+        let mut next = || bytes.split_off_first().copied().unwrap_or(0);
+        let eighths = i16::from_le_bytes([next(), next()]);
+        let far = u128::from(eighths.unsigned_abs()) * u128::from(self.interval) / 8;
+        let far = u64::try_from(far).unwrap_or(u64::MAX);
+        if eighths < 0 { self.base.saturating_sub(far) } else { self.base.saturating_add(far) }
     }
 }
 
@@ -56,15 +79,16 @@ pub(crate) fn grid(data: &[u8]) {
     else {
         return;
     };
+    let around = Around::new(&grid, number(&mut bytes));
     let (mut given, mut seen, mut end, mut blocks) = (0_u64, 0_u64, 0_u64, 0);
     while !bytes.is_empty() && blocks < MOST_BLOCKS {
         let what = bytes.split_off_first().copied().unwrap_or(0);
         if what % 3 == 0 {
-            let frontier = number(&mut bytes);
+            let frontier = around.time(&mut bytes);
             resampler.advance(frontier);
             points.advance(frontier);
         } else {
-            let mut times: Vec<u64> = (0..what % 8).map(|_| number(&mut bytes)).collect();
+            let mut times: Vec<u64> = (0..what % 8).map(|_| around.time(&mut bytes)).collect();
             times.sort_unstable();
             times.dedup();
             let values = vec![1.5; times.len()];

@@ -13,6 +13,10 @@ use telewire::packet::{
 
 #[path = "../fuzz/checks.rs"]
 mod checks;
+#[cfg(feature = "kafka")]
+#[path = "../fuzz/embedded.rs"]
+#[allow(dead_code)]
+mod embedded;
 #[path = "../fuzz/folds.rs"]
 mod folds;
 #[path = "../fuzz/grids.rs"]
@@ -138,6 +142,35 @@ fn the_corpus_of_format_definitions_passes() {
 #[test]
 fn the_corpus_of_grids_passes() {
     replay("grid", grids::grid);
+}
+
+#[cfg(feature = "kafka")]
+#[test]
+fn the_corpus_of_requests_to_the_embedded_broker_passes() {
+    replay("request", embedded::request);
+}
+
+#[cfg(feature = "kafka")]
+#[test]
+fn the_corpus_of_record_batches_passes() {
+    replay("records", embedded::records);
+}
+
+#[cfg(feature = "kafka")]
+#[test]
+fn requests_take_memory_in_proportion_to_their_bytes_whatever_they_claim() {
+    // Kind, version, correlation, no client id; then claims of counts and lengths in every place of the body.
+    for (kind, version) in (0..70_i16).flat_map(|kind| (0..20_i16).map(move |version| (kind, version))) {
+        for fill in [0x00_u8, 0x01, 0x02, 0x0f, 0x7f, 0x80, 0xff] {
+            for zeros in 0..40 {
+                let mut bytes = [&kind.to_be_bytes()[..], &version.to_be_bytes(), &[0, 0, 0, 1, 0xff, 0xff]].concat();
+                bytes.resize(bytes.len() + zeros, 0);
+                bytes.resize(bytes.len() + 24, fill);
+                let (_, _, most) = counted(|| embedded::request(&bytes));
+                assert!(most <= 64 << 10, "{most} bytes for a request of {}: {bytes:02x?}", bytes.len());
+            }
+        }
+    }
 }
 
 /// Packets of every kind as cars send them, with zeros and statuses among the samples.

@@ -103,8 +103,8 @@ def _table(found: Sequence[telewire.SessionInfo], now: datetime, width: int) -> 
         silent = ago(info.last_record, now)
         live_since = silent if narrow else f"last record {silent}"
         shown.add_row(
-            name_text(info.data_source),
-            name_text(info.identifier),
+            name_text(info.data_source, width // 5),
+            name_text(info.identifier, width // 3),
             state,
             f"{info.created:{time_format}}" if info.created else "",
             live_since if info.live else f"{info.ended:{time_format}}" if info.ended else "",

@@ -13,6 +13,8 @@ from telewire.cli.text import safe
 _PIPE_WIDTH: Final = 250
 _KEY_FITS: Final = 130
 _SHORT_KEY: Final = 8
+# Ours have 36 characters, those of other writers any number: one row must not take the room of all others.
+_LONGEST_KEY: Final = 40
 
 
 def console() -> Console:
@@ -29,9 +31,9 @@ def table(*headings: str, right: tuple[str, ...] = ()) -> Table:
     return made
 
 
-def name_text(name: str) -> Text:
-    """A name from outside, on one line; cut where there is no room."""
-    return Text(safe(name), no_wrap=True, overflow="ellipsis")
+def name_text(name: str, longest: int = 400) -> Text:
+    """A name from outside, on one line; cut at so many characters, and where there is no room."""
+    return Text(safe(name, longest), no_wrap=True, overflow="ellipsis")
 
 
 def is_narrow(width: int) -> bool:
@@ -41,4 +43,4 @@ def is_narrow(width: int) -> bool:
 
 def key_text(key: str, width: int) -> Text:
     """A session's key; on a narrow terminal its beginning, which every verb understands."""
-    return Text(f"{safe(key)[:_SHORT_KEY]}…" if is_narrow(width) else safe(key))
+    return Text(f"{safe(key)[:_SHORT_KEY]}…" if is_narrow(width) else safe(key, _LONGEST_KEY))

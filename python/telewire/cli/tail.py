@@ -161,10 +161,17 @@ def _describe(packet: telewire.Packet, client: telewire.Client) -> tuple[str, di
 
 
 def _sample_lines(reader: telewire.Reader, parameter: str, *, as_json: bool) -> Iterator[str]:
-    from telewire import Status
+    from telewire import Status, TelewireError
 
+    told = False
     for packet in reader:
-        samples = None if packet.error is not None else packet.samples()
+        try:
+            samples = None if packet.error is not None else packet.samples()
+        except TelewireError as error:
+            # Whose parameters they are nobody can say: the others are printed.
+            if not told:
+                typer.echo(f"telewire: samples left out: {safe(str(error))}; further ones are not told", err=True)
+            told, samples = True, None
         if samples is None or parameter not in samples.parameters:
             continue
         values, statuses = samples.column(parameter), samples.column_status(parameter)

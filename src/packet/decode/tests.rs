@@ -600,7 +600,9 @@ fn the_times_of_a_packet_can_be_had_whether_or_not_its_parts_fit_together() {
     let periodic = [fixed(2, 100), number(3, 10), column(1), column(3)].concat();
     assert_eq!(times_of(PacketType::PeriodicData, &periodic), (true, vec![100, 110, 120]));
     let beyond = [fixed(2, u64::MAX - 10), number(3, 10), column(3)].concat();
-    assert_eq!(times_of(PacketType::PeriodicData, &beyond), (true, vec![u64::MAX - 10, u64::MAX]));
+    assert_eq!(times_of(PacketType::PeriodicData, &beyond), (true, vec![]));
+    let beyond = [fixed(2, u64::MAX), number(3, 10), column(2)].concat();
+    assert_eq!(times_of(PacketType::SynchroData, &beyond), (true, vec![]));
     let rows = [fixed(2, 7), fixed(2, 5)].concat();
     assert_eq!(times_of(PacketType::RowData, &rows), (false, vec![7, 5]));
     let synchro = [fixed(2, 100), number(3, 10), number(3, 1), column(1)].concat();

@@ -4,14 +4,19 @@ import inspect
 import os
 import signal
 import statistics
+import subprocess
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from textwrap import dedent
 from typing import NamedTuple
 
 import pytest
 
 import telewire
+from kafka_cluster import KafkaCluster, kafka_cluster
 from processes import python_process
 
 # A broker that goes away under an open client: what waits for an answer then waits.
@@ -173,12 +178,17 @@ def interrupt(name: str) -> Seen:
             return Seen(said, 0.0, -1, process.communicate()[1])
         # The call has begun when the pause is over; had it come back, the program would say so instead.
         time.sleep(0.5)
-        begin = time.monotonic()
-        os.kill(process.pid, signal.SIGINT)
-        said = process.stdout.readline()
-        took = time.monotonic() - begin
+        said, took = press(process)
         errors = process.communicate(timeout=60)[1]
         return Seen(said, took, process.returncode, errors)
+
+
+def press(process: subprocess.Popen[str]) -> tuple[str, float]:
+    """Ctrl-C: what the program says next, and how long that took."""
+    assert process.stdout is not None
+    begin = time.monotonic()
+    os.kill(process.pid, signal.SIGINT)
+    return process.stdout.readline(), time.monotonic() - begin
 
 
 @pytest.fixture(scope="module")
@@ -220,3 +230,70 @@ def test_no_public_call_that_waits_is_missing_from_the_table() -> None:
         assert set(covers.values()) <= set(WAITS), kind
         unknown = methods - without - set(covers) - set(WAITS)
         assert not unknown, f"{kind}: {unknown} are neither tried nor said not to wait"
+
+
+# Apache Kafka instead of a broker of one's own: it stands still instead of going away.
+ON_KAFKA = """
+class Kafka:
+    address = sys.argv[1]
+    def stop(self):
+        print("prepared", flush=True)
+        sys.stdin.readline()
+"""
+TOGETHER = 6
+
+
+def interrupt_on_kafka(names: list[str], cluster: KafkaCluster) -> list[Seen]:
+    """`interrupt` for several at once; Kafka stands still for those whose broker is to go away."""
+    with ExitStack() as stack:
+        processes = []
+        for name in names:
+            setup, call = WAITS[name]
+            program = waiting_program(f"{ON_KAFKA}{dedent(setup).replace('telewire.Broker()', 'Kafka()')}", call)
+            own = {"TELEWIRE_DOMAIN": f"CtrlC{uuid.uuid4().hex[:8]}"}
+            processes.append(stack.enter_context(python_process(program, cluster.address, env=own)))
+        stands_still = "broker.stop()" in WAITS[names[0]][0]
+        if stands_still:
+            for process in processes:
+                assert process.stdout is not None
+                assert process.stdout.readline() == "prepared\n", process.communicate()[1]
+            os.kill(cluster.pid, signal.SIGSTOP)
+        pressed = []
+        try:
+            for process in processes:
+                assert process.stdin is not None
+                assert process.stdout is not None
+                if stands_still:
+                    process.stdin.write("\n")
+                    process.stdin.flush()
+                assert process.stdout.readline() == "waiting\n"
+            time.sleep(1.5)
+            pressed = [press(process) for process in processes]
+        finally:
+            os.kill(cluster.pid, signal.SIGCONT)
+        errors = [process.communicate(timeout=60)[1] for process in processes]
+        return [
+            Seen(said, took, process.returncode, error)
+            for (said, took), process, error in zip(pressed, processes, errors, strict=True)
+        ]
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(600)
+def test_ctrl_c_ends_every_waiting_call_on_apache_kafka_too() -> None:
+    found: dict[str, Seen] = {}
+    with kafka_cluster() as cluster:
+        for stands_still in (True, False):
+            names = [name for name in WAITS if ("broker.stop()" in WAITS[name][0]) == stands_still]
+            for first in range(0, len(names), TOGETHER):
+                batch = names[first : first + TOGETHER]
+                found.update(zip(batch, interrupt_on_kafka(batch, cluster), strict=True))
+    assert len(found) == len(WAITS)
+    wrong = {name: seen for name, seen in found.items() if (seen.said, seen.code) != ("interrupted\n", 0)}
+    assert not wrong
+    took = sorted(seen.took_s for seen in found.values())
+    print(
+        f"Ctrl-C in {len(took)} waiting calls on Apache Kafka: median {statistics.median(took):.3f} s, {took[-1]:.3f}"
+    )
+    assert took[-1] < BOUND_S
+    assert statistics.median(took) < MEDIAN_S

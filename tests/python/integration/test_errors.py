@@ -120,7 +120,7 @@ def test_tls_to_a_plaintext_listener_is_told_apart_from_an_outage(broker: str) -
 
 
 def test_credentials_for_a_listener_without_any_are_told(broker: str) -> None:
-    with pytest.raises(KafkaError, match="check user name, password and mechanism") as caught:
+    with pytest.raises(KafkaError, match=r"asks for no user|check security protocol") as caught:
         telewire.connect(broker, security={"sasl_username": "a", "sasl_password": "hunter2"}, timeout_s=10)
     assert caught.value.code == "authentication"
     assert "hunter2" not in str(caught.value)
@@ -164,7 +164,7 @@ def test_good_credentials_are_let_in(guarded: str, domain: str) -> None:
 
 def test_bad_credentials_are_told_at_once_without_showing_them(guarded: str) -> None:
     begin = time.monotonic()
-    with pytest.raises(KafkaError, match="check user name, password and mechanism") as caught:
+    with pytest.raises(KafkaError, match="user name or password is wrong") as caught:
         telewire.connect(guarded, security={"sasl_username": "alice", "sasl_password": "hunter2"}, timeout_s=10)
     assert caught.value.code == "authentication"
     assert "hunter2" not in str(caught.value)

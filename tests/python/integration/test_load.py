@@ -112,6 +112,8 @@ def test_a_parameter_asked_for_by_its_name_is_there_or_an_error(
         client.load(session.key, ["vCar:Chassis", "vCra:Chassis"], rate=100.0)
     # A pattern that nothing fits is no mistake.
     assert len(client.load(session.key, "nothing*")) == 0
+    with client.create_session("Car") as empty, pytest.raises(telewire.ConfigError, match="not here; there is nothing"):
+        client.load(empty.key, "vCar:Chassis")
     # Configured, and never written; or written at another time.
     data = client.load(session.key, ["vCar:Chassis", "gLat:Chassis"])
     assert [len(data[name]) for name in ("vCar:Chassis", "gLat:Chassis")] == [2, 0]

@@ -252,3 +252,20 @@ def test_the_same_with_asyncio(broker: str, domain: str, client: telewire.Client
     assert joined(blocks, "vCar:Chassis") == pytest.approx(FAST_MEANS)
     assert joined([table], "vCar:Chassis") == joined(blocks, "vCar:Chassis")
     assert lengths == {"TTyre:Tyres": 9, "sMode:App": 1, "vCar:Chassis": 700}
+
+
+def test_what_a_read_session_has_more_than_a_loaded_one_are_intervals_without_samples(client: telewire.Client) -> None:
+    with client.create_session("Car") as session:
+        session.configure([telewire.Parameter("vCar")])
+        status = np.where(np.arange(300) < 200, telewire.Status.VALID, telewire.Status.MISSING).astype(np.uint8)
+        session.stream("").write_periodic(
+            "vCar", start_ns=T0, interval_ns=10_000_000, values=np.arange(300.0), status=status
+        )
+    loaded = client.load(session.key, rate=10.0)
+    with client.read(session.key).resample(10.0) as blocks:
+        read = list(blocks)
+    values = np.concatenate([block.column("vCar") for block in read])
+    assert len(loaded) == 20
+    np.testing.assert_array_equal(values[:20], loaded.column("vCar"))
+    assert len(values) > 20
+    assert not np.concatenate([block.counts for block in read])[20:].any()

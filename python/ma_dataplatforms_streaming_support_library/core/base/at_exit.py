@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,17 @@ _lock: Final = threading.Lock()
 # Strong references: what runs must be flushed, whether or not the program still holds it.
 _running: Final[dict[int, SupportLibraryApi]] = {}
 _registered: Final = threading.Event()
+
+
+def _forget_all() -> None:
+    # A forked child: what runs, runs in its parent.
+    _running.clear()
+    _lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    # Held meanwhile, so that no other thread holds it in the child, where nobody would release it.
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_forget_all)
 
 
 def keep(library: SupportLibraryApi) -> None:

@@ -99,6 +99,15 @@ def broker_unreachable(brokers: str, attempts: int, error: telewire.TelewireErro
     return Failure(ErrorCode.BROKER_UNREACHABLE, f"broker '{brokers}' not reachable after {tried}: {reason}")
 
 
+def forked(what: str, process: int) -> Failure:
+    """Something of the parent is used in a forked child."""
+    return Failure(
+        ErrorCode.STOPPED,
+        f"{what} belongs to process {process}, of which this process is a forked child: its threads do not exist here. "
+        "Create another library in the child, or start it with 'spawn'",
+    )
+
+
 def unusable_setting(error: telewire.ConfigError) -> Failure:
     """A setting that the connection cannot be made with."""
     return Failure(ErrorCode.UNUSABLE_SETTING, str(error))

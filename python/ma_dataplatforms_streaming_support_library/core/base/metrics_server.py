@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from ma_dataplatforms_streaming_support_library.core.base.metrics import CONTENT_TYPE
@@ -24,7 +25,7 @@ class MetricsServer:
         text: Makes the answer; called for each request.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
-        logger: Where requests are logged, as debug.
+        logger: Where requests are logged, as debug; and a warning if other machines reach it.
 
     Raises:
         OSError: The address cannot be listened on.
@@ -51,6 +52,13 @@ class MetricsServer:
 
         self._server = ThreadingHTTPServer((host, port), Handler)
         self._server.daemon_threads = True
+        # Where it really listens: a name may stand for any address.
+        address = ip_address(str(self._server.server_address[0]))
+        if not address.is_loopback:
+            logger.warning(
+                f"metrics server: listens at {address} port {self.port}, where other machines reach it, and asks "
+                "nobody for a password; host 127.0.0.1 is this machine only"
+            )
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="telewire-metrics", daemon=True
         )

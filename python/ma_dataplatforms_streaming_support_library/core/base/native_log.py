@@ -30,6 +30,7 @@ class _Forwarder(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self._lock = threading.Lock()
+        # Replaced, never changed: a forked child may inherit the lock in a locked state, and logs all the same.
         self._loggers: dict[int, GuardedLogger] = {}
 
     def createLock(self) -> None:  # noqa: N802 - the name that `logging` gave it
@@ -38,18 +39,17 @@ class _Forwarder(logging.Handler):
 
     def add(self, library: object, logger: GuardedLogger) -> None:
         with self._lock:
-            self._loggers[id(library)] = logger
+            self._loggers = {**self._loggers, id(library): logger}
 
     def remove(self, library: object) -> None:
         with self._lock:
-            self._loggers.pop(id(library), None)
+            self._loggers = {key: logger for key, logger in self._loggers.items() if key != id(library)}
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         if _SAID_HERE.search(message):
             return
-        with self._lock:
-            loggers = {id(logger.program_logger): logger for logger in self._loggers.values()}
+        loggers = {id(logger.program_logger): logger for logger in self._loggers.values()}
         for logger in loggers.values():
             if record.levelno >= logging.ERROR:
                 logger.error(message)

@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
+import os
 import threading
 import time
 import uuid
@@ -33,7 +34,7 @@ from ma_dataplatforms_streaming_support_library.contracts.shared.i_service impor
 from ma_dataplatforms_streaming_support_library.core.base.callback_errors import CallbackErrors
 from ma_dataplatforms_streaming_support_library.core.base.errors import SupportLibraryError, SupportLibraryStateError
 from ma_dataplatforms_streaming_support_library.core.base.event import Event
-from ma_dataplatforms_streaming_support_library.core.base.failures import Failure, from_telewire
+from ma_dataplatforms_streaming_support_library.core.base.failures import Failure, forked, from_telewire
 from ma_dataplatforms_streaming_support_library.core.base.guarded_logger import GuardedLogger
 from ma_dataplatforms_streaming_support_library.core.base.metrics import Figure
 
@@ -75,6 +76,7 @@ class Service(IService):
         self._what = what
         self._logger = GuardedLogger.of(logger)
         self._stop_s = stop_s
+        self._process = os.getpid()
         self._id = uuid.uuid4()
         self._state = State.CREATED
         self._reason = ""
@@ -201,12 +203,21 @@ class Service(IService):
         Raises:
             Failure: The state forbids it, and which.
         """
-        if self._state is State.STARTED:
-            return
-        raise self.refusal()
+        if self._state is not State.STARTED or self.elsewhere is not None:
+            raise self.refusal()
+
+    @property
+    def elsewhere(self) -> Failure | None:
+        """Why it cannot be used in this process, if it is a forked child of the one that made it.
+
+        Asked without a lock: one that a thread of the parent held is never released here.
+        """
+        return None if os.getpid() == self._process else forked(self._what, self._process)
 
     def refusal(self) -> Failure:
         """Why it cannot be used in its present state."""
+        if (elsewhere := self.elsewhere) is not None:
+            return elsewhere
         if self._state is State.STOPPED:
             return Failure(ErrorCode.STOPPED, f"{self._what} is stopped")
         if self._state is State.FAILED:
@@ -221,6 +232,8 @@ class Service(IService):
         Raises:
             SupportLibraryStateError: It was stopped; services are not used twice.
         """
+        if (elsewhere := self.elsewhere) is not None:
+            return ApiResult.failed(elsewhere.code, elsewhere.message)
         with self._changed:
             self._await_turn()
             self._refuse_after_stop("initialised")
@@ -266,6 +279,8 @@ class Service(IService):
         Raises:
             SupportLibraryStateError: It was not initialised, or it was stopped.
         """
+        if (elsewhere := self.elsewhere) is not None:
+            return ApiResult.failed(elsewhere.code, elsewhere.message)
         with self._changed:
             self._await_turn()
             if self._state is State.CREATED:
@@ -302,6 +317,9 @@ class Service(IService):
 
     def stop_by(self, deadline: float) -> ApiResult[bool]:
         """`stop`, by a moment of `time.monotonic`: the library gives all its services the same."""
+        if (elsewhere := self.elsewhere) is not None:
+            # There is nothing of it here that could be stopped.
+            return ApiResult.failed(elsewhere.code, elsewhere.message)
         self._stop_begun.set()
         if self.in_callback():
             if not self.call_after_stop_inside():

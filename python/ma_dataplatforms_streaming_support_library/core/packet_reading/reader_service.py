@@ -169,7 +169,8 @@ class ReaderService(LibraryService):
         assert reader is not None
         self.wait_until_started()
         try:
-            delivery.pump(dispatcher)
+            while self._refused(dispatcher, delivery):
+                pass
             if not dispatcher.stopping:
                 self.on_read_all()
         except telewire.ClosedError:
@@ -185,6 +186,17 @@ class ReaderService(LibraryService):
                     self._sinks.settle(max(self._stop_at - time.monotonic(), 0.0) * _SETTLE)
                 # Here, so that readers that stop together close together.
                 reader.close(max(self._stop_at - time.monotonic(), _LEAST_S))
+
+    def _refused(self, dispatcher: Dispatcher, delivery: Delivery) -> bool:
+        """Give out until everything is read, or until a right is found to lack: then reading waits for it."""
+        try:
+            delivery.pump(dispatcher)
+        except telewire.KafkaError as error:
+            if error.code != "denied":
+                raise
+            self.logger.error(f"{self.what}: {error}; reading goes on when it is allowed")
+            return True
+        return False
 
     @property
     def was_started(self) -> bool:
