@@ -118,7 +118,7 @@ soak: build ## Everything at work in one process, SECONDS long (600): memory, th
 	$(BIN)/python tests/soak/soak.py --seconds $(SECONDS) $(if $(BROKERS),--brokers $(BROKERS)) --json dist/soak/report.json
 
 boundary: build ## The long form of the boundary tests: 50 exits each way, 1,000 times opened and closed, Ctrl-C on Kafka
-	EXITS=50 CYCLES=1000 $(BIN)/python -m pytest -s -m "faults or not faults" $(addprefix tests/python/boundary/test_,exits.py leftovers.py ctrl_c.py)
+	EXITS=50 CYCLES=1000 $(BIN)/python -m pytest -s -o faulthandler_timeout=0 -m "faults or not faults" $(addprefix tests/python/boundary/test_,exits.py leftovers.py ctrl_c.py)
 
 licences: ## Write the licences of everything in the wheel, and its bill of C libraries, anew (after Cargo.lock changed)
 	$(PYTHON) scripts/third_party.py

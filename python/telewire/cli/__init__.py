@@ -10,6 +10,13 @@ __all__ = ["main"]
 
 def main() -> None:
     """Runs the command with the process's arguments; never returns."""
-    from telewire.cli.app import app
+    import sys
 
-    app()
+    try:
+        from telewire.cli.app import app
+
+        app()
+    except KeyboardInterrupt:
+        # Before the verb began, or while it was being left: verbs say it themselves (see `exits`).
+        sys.stderr.write("telewire: interrupted\n")
+        sys.exit(130)
