@@ -189,17 +189,17 @@ mod tests {
 
     #[test]
     fn records_that_are_not_what_the_header_says_are_refused() {
-        let good = |offset| record(-1, offset, 1, 1, b"kv\0");
+        let good = |offset| record(-1, offset, -1, 2, b"kv\0");
         let cases = [
             (vec![1, 2], good(0), "fewer records"),
             (vec![1], [good(0), good(1)].concat(), "more bytes"),
             (vec![1], [good(0), vec![0]].concat(), "more bytes"),
             (vec![1, 2], [good(0), good(0)].concat(), "not the next one"),
             (vec![1], good(0)[..good(0).len() - 1].to_vec(), "cut short"),
-            (vec![1], record(1 << 40, 0, 1, 1, b"kv\0"), "larger than any batch"),
-            (vec![1], record(-1, 0, 1 << 40, 1, b"kv\0"), "not what its lengths say"),
-            (vec![1], record(-1, 0, 1, -2, b"k\0"), "not what its lengths say"),
-            (vec![1], record(-1, 0, 1, 1, b"kv\x7f"), "not what its lengths say"),
+            (vec![1], record(1 << 40, 0, -1, 2, b"kv\0"), "larger than any batch"),
+            (vec![1], record(-1, 0, 1 << 40, 2, b"kv\0"), "not what its lengths say"),
+            (vec![1], record(-1, 0, -1, -2, b"k\0"), "not what its lengths say"),
+            (vec![1], record(-1, 0, -1, 2, b"kv\x7f"), "not what its lengths say"),
             (vec![1], vec![0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], "no number"),
             (vec![1], vec![1], "negative length"),
             (vec![1], Vec::new(), "fewer records"),
