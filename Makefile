@@ -146,7 +146,7 @@ race: build ## The whole real race live at 50 times its speed through all reader
 	@$(PYTHON) scripts/kafka.py run -- $(BIN)/python -m pytest -m race
 
 million: build ## A million sessions of nothing: memory for each, and time for everybody else (two minutes)
-	$(BIN)/python -m pytest -m hostile -s
+	$(BIN)/python -m pytest -m hostile -s -o faulthandler_timeout=1200
 
 preflight:
 	@$(PYTHON) scripts/preflight.py build

@@ -138,7 +138,8 @@ mod tests {
     use super::*;
 
     fn checked(bytes: &[u8]) -> Result<(), String> {
-        check(bytes, &Header::parse(bytes).unwrap(), &mut DECOMPRESSED_TOGETHER.clone())
+        let mut allowance = DECOMPRESSED_TOGETHER;
+        check(bytes, &Header::parse(bytes).unwrap(), &mut allowance)
     }
 
     /// A record that says of itself what is given, in front of `rest`.
@@ -188,17 +189,17 @@ mod tests {
 
     #[test]
     fn records_that_are_not_what_the_header_says_are_refused() {
-        let good = |offset| record(-1, offset, 1, 1, b"kv\0");
+        let good = |offset| record(-1, offset, -1, 2, b"kv\0");
         let cases = [
             (vec![1, 2], good(0), "fewer records"),
             (vec![1], [good(0), good(1)].concat(), "more bytes"),
             (vec![1], [good(0), vec![0]].concat(), "more bytes"),
             (vec![1, 2], [good(0), good(0)].concat(), "not the next one"),
             (vec![1], good(0)[..good(0).len() - 1].to_vec(), "cut short"),
-            (vec![1], record(1 << 40, 0, 1, 1, b"kv\0"), "larger than any batch"),
-            (vec![1], record(-1, 0, 1 << 40, 1, b"kv\0"), "not what its lengths say"),
-            (vec![1], record(-1, 0, 1, -2, b"k\0"), "not what its lengths say"),
-            (vec![1], record(-1, 0, 1, 1, b"kv\x7f"), "not what its lengths say"),
+            (vec![1], record(1 << 40, 0, -1, 2, b"kv\0"), "larger than any batch"),
+            (vec![1], record(-1, 0, 1 << 40, 2, b"kv\0"), "not what its lengths say"),
+            (vec![1], record(-1, 0, -1, -2, b"k\0"), "not what its lengths say"),
+            (vec![1], record(-1, 0, -1, 2, b"kv\x7f"), "not what its lengths say"),
             (vec![1], vec![0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], "no number"),
             (vec![1], vec![1], "negative length"),
             (vec![1], Vec::new(), "fewer records"),
@@ -218,8 +219,9 @@ mod tests {
         let mut head = Vec::new();
         put(&mut head, LONGEST_DECOMPRESSED as i64 - 1);
         bomb.write_all(&head).unwrap();
+        let zeros = vec![0; 1 << 20];
         for _ in 0..=LONGEST_DECOMPRESSED >> 20 {
-            bomb.write_all(&vec![0; 1 << 20]).unwrap();
+            bomb.write_all(&zeros).unwrap();
         }
         let bomb = bomb.finish().unwrap();
         assert!(bomb.len() < 1 << 20);
