@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from textwrap import dedent
 from typing import NamedTuple
 
 import pytest
@@ -234,11 +233,11 @@ def test_no_public_call_that_waits_is_missing_from_the_table() -> None:
 
 # Apache Kafka instead of a broker of one's own: it stands still instead of going away.
 ON_KAFKA = """
-class Kafka:
-    address = sys.argv[1]
-    def stop(self):
-        print("prepared", flush=True)
-        sys.stdin.readline()
+    class Kafka:
+        address = sys.argv[1]
+        def stop(self):
+            print("prepared", flush=True)
+            sys.stdin.readline()
 """
 TOGETHER = 6
 
@@ -249,7 +248,7 @@ def interrupt_on_kafka(names: list[str], cluster: KafkaCluster) -> list[Seen]:
         processes = []
         for name in names:
             setup, call = WAITS[name]
-            program = waiting_program(f"{ON_KAFKA}{dedent(setup).replace('telewire.Broker()', 'Kafka()')}", call)
+            program = waiting_program(ON_KAFKA + setup.replace("telewire.Broker()", "Kafka()"), call)
             own = {"TELEWIRE_DOMAIN": f"CtrlC{uuid.uuid4().hex[:8]}"}
             processes.append(stack.enter_context(python_process(program, cluster.address, env=own)))
         stands_still = "broker.stop()" in WAITS[names[0]][0]
