@@ -286,8 +286,9 @@ fn changes_of_sessions_are_told_from_now_on_in_order_and_once() {
         "updated New",
         "ended New",
         "started Later",
-        "associated New Later",
+        // In the order in which they were created, whoever named it first.
         "associated Ended Later",
+        "associated New Later",
         "updated Last",
     ];
     for watch in [&own, &foreign] {
