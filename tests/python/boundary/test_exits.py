@@ -19,7 +19,7 @@ import pytest
 import telewire
 from processes import python_process
 
-RUNS = int(os.environ.get("EXITS", "3"))
+RUNS = int(os.environ.get("EXITS", "1"))
 EVERYTHING = Path(__file__).with_name("everything_open.py").read_text()
 PACKETS = 200
 # What the drop-in and telewire may take one after the other, 2 + 1 + 5 s, and as much for a loaded machine.
