@@ -17,6 +17,12 @@ fn is_wanted(options: &ReadOptions, stream: &str) -> bool {
     !excluded && (main || named)
 }
 
+/// Whether topics can be called after a data source. A session names its own itself: one that cannot be has no topics, and
+/// is no reason to stop reading the others.
+fn is_possible(layout: &Layout, source: &str) -> bool {
+    layout.place(source, "").and_then(|_| layout.essentials(source)).is_ok()
+}
+
 /// The topics of selected streams that a data source must have, or that one of its sessions names, and that are not among
 /// those that the cluster lists.
 pub(crate) fn absent(
@@ -26,6 +32,9 @@ pub(crate) fn absent(
     source: &str,
     info: Option<&SessionInfo>,
 ) -> Result<Vec<String>> {
+    if info.is_some() && !is_possible(layout, source) {
+        return Ok(Vec::new());
+    }
     if options.essentials {
         let topic = layout.essentials(source)?;
         return Ok(if topics.contains_key(&topic) { Vec::new() } else { vec![topic] });
@@ -60,9 +69,7 @@ pub(crate) fn places(
     source: &str,
     info: Option<&SessionInfo>,
 ) -> Result<Vec<(TopicPartition, Arc<str>)>> {
-    // A session names its data source itself: one that no topic can be called after has no topics, and is no reason to
-    // stop reading the others.
-    if info.is_some() && layout.place(source, "").and_then(|_| layout.essentials(source)).is_err() {
+    if info.is_some() && !is_possible(layout, source) {
         return Ok(Vec::new());
     }
     let mut found = Vec::new();
