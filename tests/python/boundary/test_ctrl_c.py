@@ -86,6 +86,7 @@ WAITS = {
     "streams": (GONE, "time.sleep(1), client.streams('CarB')"),
     "data_sources": (GONE, "client.data_sources()"),
     "definitions": (GONE, "client.definitions(session.key)"),
+    "retention_warnings": (GONE, "client.retention_warnings('CarB')"),
     "load": (GONE, "client.load(session.key)"),
     "begin_read": (GONE, "client.read(session.key)"),
     "session_details": (GONE, "session.update_details({'a': 'b'})"),
@@ -137,9 +138,9 @@ COVERS = {
 }  # fmt: skip
 # They only compute, or change something in memory.
 DO_NOT_WAIT = {
-    "Client": {"merger"},
+    "Client": {"merger", "health", "metrics_text", "statistics"},
     "PacketWriter": {"track", "outcomes", "failures"},
-    "Reader": {"align", "store", "store_position"},
+    "Reader": {"align", "store", "store_position", "health"},
     "Blocks": {"take", "store", "forget", "definitions"},
     "Windows": {"take", "store", "forget", "definitions", "late_by_stream", "last_times", "frontier_ns"},
     "Resampled": {"take", "store", "forget", "definitions", "last_times", "frontier_ns"},
