@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -13,6 +14,12 @@ from kafka_cluster import assert_ready, kafka_cluster
 # Two environments, one folder of tests. Beside quixstreams only tests marked `peers` are collected, because nothing
 # else needs to be importable there; everywhere else modules that are `peers` as a whole are left out.
 BESIDE_QUIXSTREAMS = importlib.util.find_spec("quixstreams") is not None
+
+
+def pytest_configure() -> None:
+    """Listen to Ctrl-C: a shell lets what it runs in the background ignore it, and so would the programs under test."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
