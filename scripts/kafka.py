@@ -686,7 +686,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             metavar="HOST:PORT",
             help="what clients are told (each broker)",
         )
-        sub.add_argument("--deadline", type=float, default=60.0, metavar="SECONDS", help="longest time to get ready")
+        sub.add_argument("--deadline", type=float, default=180.0, metavar="SECONDS", help="longest time to get ready")
         if verb == "run":
             sub.add_argument("command", nargs="+", help="the command, after --")
     given = parser.parse_args(arguments)

@@ -130,7 +130,7 @@ class GuardedKafka:
 
     def _settle(self, bindings: Sequence[AclBinding], *, there: bool) -> None:
         """The broker learns of rights a moment after they are recorded."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         for binding in bindings:
             while bool(self.admin.describe_acls(_filter(binding)).result(10)) is not there:
                 assert time.monotonic() < deadline, f"{binding} was not taken over by the broker"

@@ -19,7 +19,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "kafka.py"
-READY_S = 60.0
+READY_S = 180.0
 """A loaded machine is given longer than the 20 s in which a broker is ready on an idle one."""
 
 
