@@ -104,7 +104,7 @@ impl Read for Snappy<'_> {
 }
 
 /// A zigzag variable-length integer of the record format.
-fn varint(source: &mut impl Read) -> io::Result<i64> {
+pub(super) fn varint(source: &mut impl Read) -> io::Result<i64> {
     let mut value = 0_u64;
     for shift in (0..70).step_by(7) {
         let mut byte = [0];

@@ -5,7 +5,7 @@
 use std::io::{self, Read};
 
 use super::batch::{HEADER_BYTES, Header};
-use super::record_times::decompressed;
+use super::record_times::{decompressed, varint};
 
 /// The most bytes that one batch may decompress to. Producers limit their batches before they compress them, to a
 /// megabyte or so; what is a hundred times as large is there to take a reader's memory.
@@ -63,9 +63,9 @@ impl Walk {
             }
             let mut after = bytes;
             let length = match varint(&mut after) {
-                Some(length) => usize::try_from(length).map_err(|_| "a record has a negative length")?,
-                None if bytes.len() < LONGEST_VARINT => return Ok(bytes.len()),
-                None => return Err("the length of a record is no number"),
+                Ok(length) => usize::try_from(length).map_err(|_| "a record has a negative length")?,
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(bytes.len()),
+                Err(_) => return Err("the length of a record is no number"),
             };
             if length as u64 > LONGEST_DECOMPRESSED {
                 return Err("a record claims to be larger than any batch");
@@ -89,13 +89,13 @@ impl Walk {
     fn record(&self, record: &[u8]) -> Option<()> {
         // Attributes, which nothing uses yet.
         let (_, mut left) = record.split_first()?;
-        varint(&mut left)?;
-        if varint(&mut left)? != self.next {
+        varint(&mut left).ok()?;
+        if varint(&mut left).ok()? != self.next {
             return None;
         }
         skip(&mut left, true)?;
         skip(&mut left, true)?;
-        for _ in 0..usize::try_from(varint(&mut left)?).ok()? {
+        for _ in 0..usize::try_from(varint(&mut left).ok()?).ok()? {
             skip(&mut left, false)?;
             skip(&mut left, true)?;
         }
@@ -105,27 +105,12 @@ impl Walk {
 
 /// Passes over bytes behind their length; -1 is null.
 fn skip(bytes: &mut &[u8], nullable: bool) -> Option<()> {
-    let length = varint(bytes)?;
+    let length = varint(bytes).ok()?;
     if length == -1 && nullable {
         return Some(());
     }
     *bytes = bytes.get(usize::try_from(length).ok()?..)?;
     Some(())
-}
-
-const LONGEST_VARINT: usize = 10;
-
-/// A zigzag variable-length integer.
-fn varint(bytes: &mut &[u8]) -> Option<i64> {
-    let mut value = 0_u64;
-    for (index, byte) in bytes.iter().take(LONGEST_VARINT).enumerate() {
-        value |= u64::from(byte & 0x7f) << (7 * index).min(63);
-        if byte & 0x80 == 0 {
-            *bytes = &bytes[index + 1..];
-            return Some((value >> 1) as i64 ^ -((value & 1) as i64));
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -431,9 +431,7 @@ impl Deliveries {
             false => reason(error),
         }
     }
-}
 
-impl Deliveries {
     /// Whether a record failed for a right that lacks. A producer that is given no number, for a user that may write to no
     /// topic at all, is ended by librdkafka, which throws its records away.
     fn is_denied(&self, error: &KafkaError) -> bool {

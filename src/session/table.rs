@@ -271,8 +271,7 @@ impl SessionTable {
     /// The sessions that a filter takes, in the order of [`SessionTable::all`].
     #[must_use]
     pub fn find(&self, filter: &SessionFilter<'_>) -> Vec<Arc<SessionInfo>> {
-        let mut found: Vec<&Arc<SessionInfo>> =
-            self.sessions.values().map(Entry::info).filter(|info| filter.takes(info)).collect();
+        let mut found: Vec<&Arc<SessionInfo>> = self.iter().filter(|info| filter.takes(info)).collect();
         if let Some(limit) = filter.limit
             && limit < found.len()
         {
@@ -286,8 +285,13 @@ impl SessionTable {
         in_order(found.into_iter().map(Arc::clone).collect())
     }
 
+    /// All sessions, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<SessionInfo>> {
+        self.sessions.values().map(Entry::info)
+    }
+
     fn select(&self, wanted: impl Fn(&SessionInfo) -> bool) -> Vec<Arc<SessionInfo>> {
-        in_order(self.sessions.values().map(Entry::info).filter(|info| wanted(info)).map(Arc::clone).collect())
+        in_order(self.iter().filter(|info| wanted(info)).map(Arc::clone).collect())
     }
 
     /// How many sessions there are.

@@ -232,7 +232,7 @@ impl Directory {
     pub(crate) fn known(&self) -> BTreeMap<String, (usize, usize)> {
         let state = self.shared.state.lock();
         let mut known: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-        for info in state.sessions.all() {
+        for info in state.sessions.iter() {
             known.entry(info.data_source.clone()).or_default().0 += 1;
         }
         for (data_source, table) in &state.formats {

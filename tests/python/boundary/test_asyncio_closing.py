@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -79,20 +79,25 @@ async def test_what_is_closed_while_it_begins_ends(
     wait_until(lambda: workers() == [], 10, "no thread is left")
 
 
-@pytest.mark.parametrize("name", READS)
-@pytest.mark.asyncio
-async def test_closing_from_another_task_ends_an_iteration_and_its_thread(
-    embedded: str, domain: str, name: str
-) -> None:
+async def ends_by(embedded: str, domain: str, name: str, close: Callable[[Any], Awaitable[object]]) -> None:
+    """An iteration that waits is ended by `close`, at once and with its thread."""
     async with telewire.aio.connect(embedded, domain=domain) as client:
         things = READS[name](client)
         iteration = asyncio.create_task(everything(things))
         await asyncio.sleep(0.3)
         begin = time.monotonic()
-        await asyncio.gather(things.close(), things.close())
+        await close(things)
         assert await asyncio.wait_for(iteration, 5) == []
         assert time.monotonic() - begin < 2
         await no_thread_left()
+
+
+@pytest.mark.parametrize("name", READS)
+@pytest.mark.asyncio
+async def test_closing_from_another_task_ends_an_iteration_and_its_thread(
+    embedded: str, domain: str, name: str
+) -> None:
+    await ends_by(embedded, domain, name, lambda things: asyncio.gather(things.close(), things.close()))
 
 
 @pytest.mark.parametrize("name", ["blocks", "windows", "resample"])
@@ -100,13 +105,7 @@ async def test_closing_from_another_task_ends_an_iteration_and_its_thread(
 async def test_closing_the_reader_alone_ends_the_thread_of_what_reads_through_it(
     embedded: str, domain: str, name: str
 ) -> None:
-    async with telewire.aio.connect(embedded, domain=domain) as client:
-        things = READS[name](client)
-        iteration = asyncio.create_task(everything(things))
-        await asyncio.sleep(0.3)
-        await things.reader.close()
-        assert await asyncio.wait_for(iteration, 5) == []
-        await no_thread_left()
+    await ends_by(embedded, domain, name, lambda things: things.reader.close())
 
 
 @pytest.mark.parametrize("name", ["reader", "watch_sessions"])
