@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::metadata::Metadata;
+use rdkafka::metadata::{Metadata, MetadataTopic};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientConfig, Offset};
 
@@ -344,18 +344,29 @@ impl Admin {
         places.into_iter().map(offset).collect()
     }
 
-    /// Whether a topic that the listing leaves out is hidden from us: it lists only what we have some right on. Of one that
-    /// we might see and that does not exist, nothing is said.
+    /// Why a listing leaves a topic out: it lists only what we have some right on, and what was there at its time. True
+    /// when the topic is there by now, so that the listing is out of date; false when it does not exist.
     ///
     /// # Errors
-    /// [`Error::Denied`] with the right that was to be used, which includes that of seeing the topic.
-    pub fn check_visible(&self, topic: &str, right: &'static str, operation: String) -> Result<()> {
+    /// [`Error::Denied`] when it is hidden from us, with the right that was to be used, which includes that of seeing the
+    /// topic; as [`Admin::probe`] when no broker says.
+    pub fn exists_by_now(&self, topic: &str, right: &'static str, operation: String) -> Result<bool> {
         let client = self.client.client();
-        let Ok(metadata) = client.fetch_metadata(Some(topic), ONE_TRY) else { return Ok(()) };
-        let hidden = |error: RDKafkaRespErr| error == RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
-        match metadata.topics().iter().any(|topic| topic.error().is_some_and(hidden)) {
-            true => Err(client.context().denied(operation, right, What::Topic(topic))),
-            false => Ok(()),
+        let begin = Instant::now();
+        let metadata = loop {
+            match client.fetch_metadata(Some(topic), ONE_TRY) {
+                Ok(metadata) => break metadata,
+                Err(error) => self.give_up_or_go_on(begin, &error)?,
+            }
+        };
+        let error = metadata.topics().iter().find(|found| found.name() == topic).map(MetadataTopic::error);
+        match error {
+            Some(Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)) => {
+                Err(client.context().denied(operation, right, What::Topic(topic)))
+            }
+            // Being made, or without a leader at the moment, it is there too.
+            Some(None | Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE)) => Ok(true),
+            _ => Ok(false),
         }
     }
 
@@ -408,7 +419,7 @@ impl Admin {
                 ),
             });
         }
-        self.check_visible(name, "Write", format!("writing to topic '{name}'"))?;
+        self.exists_by_now(name, "Write", format!("writing to topic '{name}'"))?;
         // The broker's default replication (needs Kafka 2.4 or later).
         let new = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
         let timeout = self.timeout();

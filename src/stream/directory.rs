@@ -171,9 +171,16 @@ impl Directory {
         if !topics.contains_key(topic) {
             topics = self.shared.admin.topics(Duration::ZERO)?;
         }
-        if !topics.contains_key(topic) {
-            self.shared.admin.check_visible(topic, "Read", format!("reading topic '{topic}'"))?;
-            return Ok(false);
+        let begin = Instant::now();
+        while !topics.contains_key(topic) {
+            let waited = self.shared.admin.timeout();
+            if !self.shared.admin.exists_by_now(topic, "Read", format!("reading topic '{topic}'"))? {
+                return Ok(false);
+            }
+            if begin.elapsed() > waited {
+                return Err(Error::Timeout { what: format!("listing topic '{topic}'"), waited });
+            }
+            topics = self.shared.admin.topics(Duration::ZERO)?;
         }
         let ends = self.shared.follow_all(&topics, topic, role)?;
         self.wait(topic, &ends)?;

@@ -595,7 +595,8 @@ impl Feed {
         }
         let outcome = self.moment_for(&next).and_then(|mut moment| {
             let outcome = self.take_up_all(&mut next, &mut moment);
-            self.moment = one_by_one.then_some(moment);
+            // What has failed may have failed because the cluster has changed.
+            self.moment = (one_by_one && outcome.is_ok()).then_some(moment);
             outcome
         });
         let Err(error) = outcome else {

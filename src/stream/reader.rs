@@ -398,6 +398,54 @@ impl ReaderCore {
     }
 }
 
+/// What a reader stands on, and what its threads will do. Everything that can be refused is refused here, before a thread
+/// is started.
+pub(super) fn prepare(client: Client, options: ReadOptions, number: u64) -> Result<(Arc<ReaderCore>, Vec<Feed>)> {
+    check(&client, &options)?;
+    let pattern = Pattern::new(if options.pattern.is_empty() { "*" } else { &options.pattern })?;
+    let scopes: &[Scope] = match options.reading {
+        Reading::Session => &[Scope::Named],
+        Reading::Live => &[Scope::Live],
+        Reading::Historic => &[Scope::Historic],
+        // One session is either of the two, and the other one of them has nothing to wait for.
+        Reading::Both if options.session_key.is_some() => &[Scope::Named],
+        Reading::Both => &[Scope::Historic, Scope::Live],
+    };
+    let core = Arc::new(ReaderCore {
+        queue: Queue::new(options.queue_bytes(), options.buffer_packets, scopes.len(), options.aligned),
+        stop: AtomicBool::new(false),
+        held: Default::default(),
+        counters: Counters::default(),
+        group: Mutex::new(None),
+        consumers: Mutex::default(),
+        handled: Mutex::default(),
+        timeout: client.timeout(),
+        threads: Mutex::default(),
+        number,
+        what: describe(&options),
+        essentials: options.essentials,
+        vitals: scopes.iter().map(|_| Mutex::new(FeedVitals { since_ns: now_ns(), ..FeedVitals::default() })).collect(),
+        read: Mutex::default(),
+        delivered: Mutex::default(),
+        last_error: Mutex::default(),
+    });
+    let options = Arc::new(options);
+    client.refresh_sessions()?;
+    // One picture for all: a session that ends meanwhile is either history or live, never both or neither.
+    let pictures = client.inner.directory.watch_together(scopes.len());
+    let feeds: Result<Vec<Feed>> = scopes
+        .iter()
+        .zip(pictures)
+        .enumerate()
+        .map(|(source, (scope, picture))| {
+            let ahead = options.ahead_bytes(scopes.len());
+            let place = (*scope, source);
+            Feed::new(client.clone(), core.clone(), options.clone(), pattern.clone(), place, picture, ahead)
+        })
+        .collect();
+    Ok((core, feeds?))
+}
+
 /// Reads sessions. Closed when it is dropped.
 pub struct Reader {
     core: Arc<ReaderCore>,
@@ -417,54 +465,9 @@ impl Drop for Reader {
 
 impl Reader {
     pub(crate) fn start(client: Client, options: ReadOptions, number: u64) -> Result<Self> {
-        check(&client, &options)?;
-        let pattern = Pattern::new(if options.pattern.is_empty() { "*" } else { &options.pattern })?;
-        let scopes: &[Scope] = match options.reading {
-            Reading::Session => &[Scope::Named],
-            Reading::Live => &[Scope::Live],
-            Reading::Historic => &[Scope::Historic],
-            // One session is either of the two, and the other one of them has nothing to wait for.
-            Reading::Both if options.session_key.is_some() => &[Scope::Named],
-            Reading::Both => &[Scope::Historic, Scope::Live],
-        };
-        let core = Arc::new(ReaderCore {
-            queue: Queue::new(options.queue_bytes(), options.buffer_packets, scopes.len(), options.aligned),
-            stop: AtomicBool::new(false),
-            held: Default::default(),
-            counters: Counters::default(),
-            group: Mutex::new(None),
-            consumers: Mutex::default(),
-            handled: Mutex::default(),
-            timeout: client.timeout(),
-            threads: Mutex::default(),
-            number,
-            what: describe(&options),
-            essentials: options.essentials,
-            vitals: scopes
-                .iter()
-                .map(|_| Mutex::new(FeedVitals { since_ns: now_ns(), ..FeedVitals::default() }))
-                .collect(),
-            read: Mutex::default(),
-            delivered: Mutex::default(),
-            last_error: Mutex::default(),
-        });
-        // Everything that can be refused is refused here, before a thread is started.
-        let options = Arc::new(options);
-        client.refresh_sessions()?;
-        // One picture for all: a session that ends meanwhile is either history or live, never both or neither.
-        let pictures = client.inner.directory.watch_together(scopes.len());
-        let feeds: Result<Vec<Feed>> = scopes
-            .iter()
-            .zip(pictures)
-            .enumerate()
-            .map(|(source, (scope, picture))| {
-                let ahead = options.ahead_bytes(scopes.len());
-                let place = (*scope, source);
-                Feed::new(client.clone(), core.clone(), options.clone(), pattern.clone(), place, picture, ahead)
-            })
-            .collect();
+        let (core, feeds) = prepare(client, options, number)?;
         let reader = Self { core: core.clone() };
-        for feed in feeds? {
+        for feed in feeds {
             let thread = std::thread::Builder::new()
                 .name("telewire-reader".into())
                 .spawn(move || feed.run())

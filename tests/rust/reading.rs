@@ -607,3 +607,15 @@ fn many_partitions_asked_at_once_answer_as_each_does_alone() {
     let error = admin.watermarks_of(places.into_iter().chain([missing])).unwrap_err();
     assert!(error.to_string().contains(".deleted"), "{error}");
 }
+
+#[test]
+fn a_topic_that_a_listing_left_out_is_told_apart_by_whether_it_is_there_by_now() {
+    use telewire::kafka::{Admin, Settings};
+    let admin = Admin::new(&Settings { brokers: brokers(), ..Settings::default() }, DEADLINE).unwrap();
+    let topic = format!("{}.Late", domain());
+    let exists = || admin.exists_by_now(&topic, "Read", "reading".into()).unwrap();
+    assert!(!exists());
+    assert!(!admin.topics(Duration::ZERO).unwrap().contains_key(&topic), "asking does not make it");
+    admin.ensure_topic(&topic, 1).unwrap();
+    assert!(exists());
+}

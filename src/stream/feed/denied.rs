@@ -76,16 +76,66 @@ impl Feed {
             return Ok(());
         }
         let operation = format!("reading topic '{topic}'");
-        match self.client.inner.admin.check_visible(topic, "Read", operation) {
-            Ok(()) => {
+        match self.client.inner.admin.exists_by_now(topic, "Read", operation.clone()) {
+            Ok(false) => {
                 self.on_allowed(topic);
                 self.denials.absent.push(topic.to_string());
                 Ok(())
             }
-            Err(error) => {
+            Ok(true) => {
+                self.on_allowed(topic);
+                let reason = "it has come or was allowed since the topics were listed; they are listed again".into();
+                Err(Error::Kafka { operation, reason, code: "UNKNOWN_TOPIC_OR_PARTITION".into(), retriable: true })
+            }
+            Err(error @ Error::Denied { .. }) => {
                 self.on_denied(topic, error.clone());
                 Err(error)
             }
+            Err(error) => Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::embedded::{Broker, BrokerOptions};
+    use crate::packet::Envelope;
+    use crate::session::NewSession;
+    use crate::stream::pulse::Answers;
+    use crate::stream::reader::prepare;
+    use crate::stream::{Client, ClientOptions, ReadOptions, Reading};
+
+    #[test]
+    fn a_topic_that_a_listing_does_not_have_yet_is_waited_for_and_not_left_out() {
+        let broker = Broker::start(BrokerOptions::default()).unwrap();
+        let client = Client::connect(ClientOptions::new(broker.address())).unwrap();
+        let new = NewSession { data_source: "Car".into(), ..NewSession::default() };
+        let info = client.create_session(&new).unwrap();
+        let packet = Envelope { type_name: "Note", session_key: &info.key, is_essential: false, content: b"x", id: 0 };
+        let writer = client.writer().unwrap();
+        writer.write("Car", "", &info.key, &packet.encode()).unwrap();
+        writer.flush(Duration::from_secs(10)).unwrap();
+        client.end_session(&info.key).unwrap();
+
+        let options = ReadOptions { reading: Reading::Historic, ..ReadOptions::default() };
+        let (core, mut feeds) = prepare(client.clone(), options, 1).unwrap();
+        let mut feed = feeds.remove(0);
+        // As it was before the topic of the data came, or before we were allowed to see it.
+        let mut listed = client.inner.admin.topics(Duration::ZERO).unwrap();
+        Arc::make_mut(&mut listed).remove(&client.layout().place("Car", "").unwrap().topic).unwrap();
+        let mut earlier = Moment::new(client.layout(), listed);
+        earlier.remember(feed.waiting.iter().cloned());
+        feed.moment = Some(earlier);
+        feed.take_up_waiting().unwrap();
+        assert!(feed.sessions.is_empty(), "taken up without its data");
+        assert!(core.health(&Answers::default(), 0).last_error.unwrap().reason.contains("listed again"));
+        feed.now = feed.retry_at;
+        feed.take_up_waiting().unwrap();
+        assert_eq!(feed.sessions.values().map(|active| active.places.len()).collect::<Vec<_>>(), [1]);
     }
 }
