@@ -106,6 +106,24 @@ fn fetch(version: i16, id: uuid::Uuid, offset: i64) -> FetchRequest {
     request.with_topics(vec![topic])
 }
 
+/// What only another broker would say, in tagged fields.
+fn fetch_of_a_replica(version: i16, id: uuid::Uuid) -> FetchRequest {
+    let mut request = fetch(version, id, 0).with_max_wait_ms(0).with_cluster_id(Some(text("c")));
+    if version >= 15 {
+        let state = fetch_request::ReplicaState::default().with_replica_id(BrokerId(7)).with_replica_epoch(1);
+        request = request.with_replica_state(state);
+    }
+    for partition in request.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+        if version >= 17 {
+            partition.replica_directory_id = uuid::Uuid::from_u128(0x0303_0303_0303_0303_0303_0303_0303_0303);
+        }
+        if version >= 18 {
+            partition.high_watermark = 0x0303_0303_0303_0303;
+        }
+    }
+    request
+}
+
 fn list_offsets(version: i16, timestamp: i64) -> ListOffsetsRequest {
     let partition = list_offsets_request::ListOffsetsPartition::default().with_partition_index(1);
     let topic = list_offsets_request::ListOffsetsTopic::default().with_name(topic_name());
@@ -514,6 +532,7 @@ fn damaged_requests_are_answered_or_let_go_and_never_take_memory_on_their_word()
     for (key, v) in api::all_answered() {
         let bytes = match key {
             ApiKey::Produce => encoded(v, &produce(v, id, 1)),
+            ApiKey::Fetch if v >= 12 => encoded(v, &fetch_of_a_replica(v, id)),
             ApiKey::Fetch => encoded(v, &fetch(v, id, 0).with_max_wait_ms(0)),
             ApiKey::ListOffsets => encoded(v, &list_offsets(v, 5)),
             ApiKey::Metadata => encoded(v, &metadata(v, Some("t"))),
@@ -544,4 +563,24 @@ fn damaged_requests_are_answered_or_let_go_and_never_take_memory_on_their_word()
             }
         }
     });
+}
+
+#[test]
+fn a_tagged_field_is_as_long_as_it_says_or_the_request_is_refused() {
+    for version in versions(ApiKey::Fetch).into_iter().filter(|version| *version >= 12) {
+        let mut body = BytesMut::new();
+        fetch_of_a_replica(version, uuid::Uuid::nil()).encode(&mut body, version).unwrap();
+        assert_eq!(shape::check(ApiKey::Fetch, version, &body), Ok(()), "{version}");
+        // The directory's field comes behind its partition: two fields, the first of 16 bytes. One that claims to be longer would
+        // hide what the codec reads next.
+        let field = [2, 0, 16, 3, 3, 3];
+        if let Some(at) = body.windows(field.len()).position(|bytes| bytes == field) {
+            for lie in [0, 15, 17, 24] {
+                let mut bad = body.clone();
+                bad[at + 2] = lie;
+                assert_eq!(shape::check(ApiKey::Fetch, version, &bad), Err(shape::Malformed), "{version} {lie}");
+            }
+        }
+        assert_eq!(body.windows(field.len()).any(|bytes| bytes == field), version >= 18);
+    }
 }

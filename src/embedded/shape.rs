@@ -67,6 +67,12 @@ impl Walk<'_> {
     }
 
     fn tags(&mut self) -> Step {
+        self.tags_and(|_, _| Ok(false))
+    }
+
+    /// Tagged fields, some of them known to the codec: it goes on where such a field ends, not where the field says that it
+    /// does, so both must be the same. `known` walks over the content of those, and says whether it was one.
+    fn tags_and(&mut self, known: impl Fn(&mut Walk<'_>, usize) -> Step<bool>) -> Step {
         if !self.flexible {
             return Ok(());
         }
@@ -75,8 +81,13 @@ impl Walk<'_> {
             return Err(Malformed);
         }
         for _ in 0..count {
-            self.varint()?;
+            let tag = self.varint()?;
             let size = self.varint()?;
+            let content = self.left.get(..size).ok_or(Malformed)?;
+            let mut field = Walk { left: content, flexible: true, elements: 0 };
+            if known(&mut field, tag)? && !field.left.is_empty() {
+                return Err(Malformed);
+            }
             self.skip(size)?;
         }
         Ok(())
@@ -96,10 +107,19 @@ impl Walk<'_> {
     }
 
     /// An array of structures, each with its tagged fields at the end.
-    fn array(&mut self, mut each: impl FnMut(&mut Self) -> Step) -> Step {
+    fn array(&mut self, each: impl FnMut(&mut Self) -> Step) -> Step {
+        self.array_and(each, |_, _| Ok(false))
+    }
+
+    /// The same with tagged fields that the codec knows; see [`Walk::tags_and`].
+    fn array_and(
+        &mut self,
+        mut each: impl FnMut(&mut Self) -> Step,
+        known: impl Fn(&mut Walk<'_>, usize) -> Step<bool>,
+    ) -> Step {
         for _ in 0..self.count()? {
             each(self)?;
-            self.tags()?;
+            self.tags_and(&known)?;
         }
         Ok(())
     }
@@ -140,7 +160,15 @@ pub(super) fn check(key: ApiKey, version: i16, body: &[u8]) -> Result<(), Malfor
             let partition = 4 + 4 * usize::from(v >= 9) + 8 + 4 * usize::from(v >= 12) + 8 * usize::from(v >= 5) + 4;
             w.array(|w| {
                 topic(w, v >= 13)?;
-                w.array(|w| w.skip(partition))
+                w.array_and(
+                    |w| w.skip(partition),
+                    |w, tag| match tag {
+                        // The directory of the replica that asks, and how far that one has come.
+                        0 => w.skip(16).map(|()| true),
+                        1 => w.skip(8).map(|()| true),
+                        _ => Ok(false),
+                    },
+                )
             })?;
             if v >= 7 {
                 w.array(|w| {
@@ -151,6 +179,15 @@ pub(super) fn check(key: ApiKey, version: i16, body: &[u8]) -> Result<(), Malfor
             if v >= 11 {
                 w.string()?;
             }
+            return w.tags_and(|w, tag| match tag {
+                // The cluster, and the replica that asks.
+                0 => w.string().map(|()| true),
+                1 => {
+                    w.skip(12)?;
+                    w.tags().map(|()| true)
+                }
+                _ => Ok(false),
+            });
         }
         ApiKey::ListOffsets => {
             w.skip(4)?;
