@@ -71,6 +71,18 @@ pub struct SessionInfo {
     pub order: u64,
 }
 
+impl SessionInfo {
+    /// About how many bytes of memory it takes.
+    pub(crate) fn footprint(&self) -> usize {
+        // A place in a list or a tree, beside the text.
+        const PLACE: usize = 48;
+        let texts = self.associates.iter().map(|text| text.len() + PLACE);
+        let details = self.details.iter().map(|(name, value)| name.len() + value.len() + PLACE);
+        let offsets = (self.start_offsets.len() + self.end_offsets.len()) * PLACE;
+        size_of::<Self>() + self.identifier.len() + texts.chain(details).sum::<usize>() + offsets
+    }
+}
+
 /// What a record changed. For one session: started, then updates and associations, then ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SessionChange {

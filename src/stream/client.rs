@@ -14,7 +14,7 @@ use super::options::{ClientOptions, LayoutChoice, OnOutage, ReadOptions};
 use super::pulse::Pulse;
 use super::reader::{Reader, ReaderCore};
 use super::session_writer::SessionWriter;
-use super::watch::Watch;
+use super::watch::{Change, Watch};
 use super::writer::{Flushed, PacketWriter, Sender};
 use crate::embedded;
 use crate::error::{Error, Result};
@@ -708,6 +708,30 @@ impl Drop for Inner {
     }
 }
 
+impl Change for SessionChange {
+    /// A session, or two of them.
+    type Subject = (String, String);
+
+    fn replaces(&self) -> Option<Self::Subject> {
+        match self {
+            Self::Updated(info) => Some((info.key.clone(), String::new())),
+            Self::Associated { main, associate } => Some((main.key.clone(), associate.key.clone())),
+            Self::Started(_) | Self::Ended(_) => None,
+        }
+    }
+
+    fn weight(&self) -> usize {
+        if let Self::Updated(info) = self { info.footprint() } else { 0 }
+    }
+
+    fn follows(&self) -> Option<Self::Subject> {
+        match self {
+            Self::Ended(info) => Some((info.key.clone(), String::new())),
+            _ => None,
+        }
+    }
+}
+
 /// Changes of sessions, as they happen.
 pub struct SessionWatch {
     watch: Watch<SessionChange>,
@@ -743,6 +767,11 @@ pub struct FormatNews {
     pub format: FormatInfo,
     /// The new id.
     pub id: u64,
+}
+
+/// There are as many as there are formats.
+impl Change for FormatNews {
+    type Subject = ();
 }
 
 /// New data formats, as they become known.

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
 use parking_lot::{Condvar, Mutex};
 
 use super::client::FormatNews;
@@ -299,10 +298,10 @@ impl Directory {
 
     /// The sessions known now, and every change from now on, without a gap in between; for several readers at once, which
     /// all start from the same moment.
-    pub(crate) fn watch_together(&self, count: usize) -> Vec<(Vec<Arc<SessionInfo>>, Receiver<SessionChange>)> {
+    pub(crate) fn watch_together(&self, count: usize) -> Vec<(Vec<Arc<SessionInfo>>, Watch<SessionChange>)> {
         let mut state = self.shared.state.lock();
         let sessions = state.sessions.all();
-        let watching = (0..count).map(|_| (sessions.clone(), state.session_watchers.subscribe())).collect();
+        let watching = (0..count).map(|_| (sessions.clone(), state.session_watchers.watch())).collect();
         self.cut_off(&mut state);
         watching
     }

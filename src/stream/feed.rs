@@ -13,7 +13,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use self::aligned::{Gate, Stuck, Supply, hold};
 use self::denied::Denials;
@@ -22,6 +21,7 @@ use super::health::{PartVital, ReaderState, StreamName, Tally};
 use super::moment::Moment;
 use super::options::{Inactivity, LiveStart, ReadOptions};
 use super::reader::{Completion, Item, Origin, Packet, ReadCounts, ReaderCore, SessionRef, StreamRef};
+use super::watch::Watch;
 use crate::error::{Error, ErrorKind, Printable, Result};
 use crate::interrupt;
 use crate::kafka::admin::Topics;
@@ -39,6 +39,8 @@ const TICK: Duration = Duration::from_millis(20);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How many events are taken before they are passed on: as many as a reader takes at once.
 const MOST: usize = 1000;
+/// How many changes of sessions are heard before they are passed on.
+const MOST_CHANGES: usize = 10_000;
 /// Large packets are taken in as many steps as this until the queue is full.
 const STEPS: usize = 16;
 /// Bytes that a packet may have, before one was seen.
@@ -178,7 +180,7 @@ pub(crate) struct Feed {
     /// Bytes of a packet, by the last ones: says how many to take from librdkafka at once, since limits are looked at
     /// before.
     packet_bytes: usize,
-    changes: Receiver<SessionChange>,
+    changes: Watch<SessionChange>,
     /// Sessions to take up: those found at the start, and those whose taking up has to be tried again.
     waiting: VecDeque<Arc<SessionInfo>>,
     retry_at: Instant,
@@ -242,7 +244,7 @@ impl Feed {
         options: Arc<ReadOptions>,
         pattern: Pattern,
         (scope, source): (Scope, usize),
-        (sessions, changes): (Vec<Arc<SessionInfo>>, Receiver<SessionChange>),
+        (sessions, changes): (Vec<Arc<SessionInfo>>, Watch<SessionChange>),
         ahead_bytes: usize,
     ) -> Result<Self> {
         let grouped = !options.group_id.is_empty();
@@ -398,9 +400,7 @@ impl Feed {
             }
             self.follow_switch();
             self.take_up_waiting()?;
-            while let Ok(change) = self.changes.try_recv() {
-                self.on_change(change);
-            }
+            self.hear();
             self.look_for_streams();
             self.say_denied();
             self.let_out();
@@ -520,11 +520,10 @@ impl Feed {
         }
         if self.sessions.is_empty() && !self.grouped {
             // Nothing is assigned: wait for news of sessions instead.
-            match self.changes.recv_timeout(TICK) {
-                Ok(change) => self.on_change(change),
-                Err(RecvTimeoutError::Timeout) => {}
+            match self.changes.next("changes of sessions", TICK) {
+                Ok(change) => change.into_iter().for_each(|change| self.on_change(change)),
                 // The client was closed: no session will ever come.
-                Err(RecvTimeoutError::Disconnected) => self.core.stop.store(true, Ordering::Release),
+                Err(_) => self.core.stop.store(true, Ordering::Release),
             }
             return;
         }
@@ -882,6 +881,20 @@ impl Feed {
         }
         if let Err(error) = self.consumer.remove(&unused) {
             log::warn!("{error}");
+        }
+    }
+
+    /// Hears of changes of sessions, as long as there is room for what they give: what is not heard of yet waits in the
+    /// watch, which knows what to do with very many.
+    fn hear(&mut self) {
+        if self.core.queue.room() == 0 {
+            return;
+        }
+        for _ in 0..MOST_CHANGES {
+            match self.changes.try_next() {
+                Some(change) => self.on_change(change),
+                None => break,
+            }
         }
     }
 

@@ -137,6 +137,8 @@ impl Item {
         const FIXED: usize = 128;
         match self {
             Self::Packet(packet) => FIXED + packet.payload.len(),
+            // Nobody else keeps what a later update has made out of date.
+            Self::SessionUpdated(info) => FIXED + info.footprint(),
             _ => FIXED,
         }
     }
