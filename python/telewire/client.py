@@ -347,7 +347,10 @@ class Client:
         return self._core.retention_warnings(data_source)
 
     def watch_sessions(self) -> SessionWatch:
-        """Follow what happens to sessions from now on, whoever causes it."""
+        """Follow what happens to sessions from now on, whoever causes it.
+
+        Whoever falls behind by 10,000 changes, or 16 MiB of them, hears only of the last update of each session.
+        """
         return SessionWatch(self._core.watch_sessions())
 
     def end_session(self, key: str) -> SessionInfo:

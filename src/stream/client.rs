@@ -218,7 +218,8 @@ impl Client {
             .ok_or_else(|| Error::UnknownSession { key: key.to_string(), data_source: None })
     }
 
-    /// Every change of sessions from now on.
+    /// Every change of sessions from now on. Whoever falls behind by 10,000 changes, or 16 MiB of them, hears only of the
+    /// last update of each session.
     ///
     /// # Errors
     /// As [`Client::sessions`].
