@@ -26,9 +26,9 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="coun
 CYCLES = int(os.environ.get("CYCLES", "8"))
 # The first ones fill caches and arenas.
 WARM = 4
-# Memory that is in use, exactly as the C library counts it. A cycle may leave 2 kB: no buffer, thread or client. What it
-# leaves is about 180 bytes of each of its (up to six) librdkafka clients: rust-rdkafka 0.39 never gives back the queue
-# that it takes to forward a client's log to.
+# Memory that is in use, exactly as the C library counts it. A cycle may leave 2 kB: no buffer, thread or client. What
+# it leaves is about 180 bytes of each of its (up to six) librdkafka clients: rust-rdkafka 0.39 never gives back the
+# queue that it takes to forward a client's log to.
 USED_BYTES = 1 << 20
 CYCLE_BYTES = 2_000
 # What the process holds when the C library has given back what it can. Each of a cycle's many threads takes from
