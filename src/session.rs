@@ -71,6 +71,7 @@ pub struct SessionInfo {
     pub order: u64,
 }
 
+#[cfg(feature = "kafka")]
 impl SessionInfo {
     /// About how many bytes of memory it takes.
     pub(crate) fn footprint(&self) -> usize {
@@ -79,7 +80,8 @@ impl SessionInfo {
         let texts = self.associates.iter().map(|text| text.len() + PLACE);
         let details = self.details.iter().map(|(name, value)| name.len() + value.len() + PLACE);
         let offsets = (self.start_offsets.len() + self.end_offsets.len()) * PLACE;
-        size_of::<Self>() + self.identifier.len() + texts.chain(details).sum::<usize>() + offsets
+        let names = self.key.len() + self.data_source.len() + self.identifier.len() + self.kind.len();
+        size_of::<Self>() + names + texts.chain(details).sum::<usize>() + offsets
     }
 }
 

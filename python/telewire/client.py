@@ -349,7 +349,8 @@ class Client:
     def watch_sessions(self) -> SessionWatch:
         """Follow what happens to sessions from now on, whoever causes it.
 
-        Whoever falls behind by 10,000 changes, or 16 MiB of them, hears only of the last update of each session.
+        Starts and ends are always heard of; of the updates beyond 10,000 changes that wait, or 16 MiB of them, only the
+        last of each session.
         """
         return SessionWatch(self._core.watch_sessions())
 

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
 use super::{Broker, BrokerOptions, folder};
 use crate::error::{Error, Result};
+use crate::sync::Mutex;
 
 const SCHEME: &str = "embedded://";
 /// How long the owner of a folder may take to say where it is.

@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicUsize;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use kafka_protocol::error::ResponseError;
-use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -22,6 +21,7 @@ use super::partition::Partition;
 use super::refusal::Refusal;
 use super::topics::{Registry, Topic};
 use crate::error::{Error, Result};
+use crate::sync::{Mutex, RwLock};
 
 /// Partitions that one request may create, as in Kafka.
 const MOST_PER_REQUEST: i32 = 10_000;

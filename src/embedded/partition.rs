@@ -6,7 +6,6 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use kafka_protocol::error::ResponseError;
-use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::batch::Header;
@@ -15,6 +14,7 @@ use super::memory::{Budget, MemoryLog};
 use super::producers::{Producers, Verdict};
 use super::record_times;
 use super::refusal::Refusal;
+use crate::sync::Mutex;
 
 /// Where a batch went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -581,6 +581,12 @@ fn a_tagged_field_is_as_long_as_it_says_or_the_request_is_refused() {
                 assert_eq!(shape::check(ApiKey::Fetch, version, &bad), Err(shape::Malformed), "{version} {lie}");
             }
         }
+        if let Some(at) = body.windows(field.len()).position(|bytes| bytes == field) {
+            // A field's number of 33 bits: 4294967296, of which 32 bits are 0.
+            let mut bad = body.clone().freeze().to_vec();
+            bad.splice(at + 1..at + 2, [0x80, 0x80, 0x80, 0x80, 0x10]);
+            assert_eq!(shape::check(ApiKey::Fetch, version, &bad), Err(shape::Malformed), "{version}");
+        }
         assert_eq!(body.windows(field.len()).any(|bytes| bytes == field), version >= 18);
     }
 }

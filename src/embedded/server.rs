@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
@@ -21,6 +20,7 @@ use super::core::{Core, now_ms};
 use super::dispatch::{self, Outcome, Peer};
 use super::frame::{self, Reader};
 use crate::error::{Error, Result};
+use crate::sync::Mutex;
 
 const THREADS: usize = 2;
 /// Connections at a time. For one more, the one that has said nothing for longest is closed.

@@ -40,7 +40,8 @@ impl Walk<'_> {
             let [byte] = self.fixed::<1>()?;
             value |= u64::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
-                return usize::try_from(value).map_err(|_| Malformed);
+                // The codec would drop what is beyond 32 bits, and so read another number.
+                return u32::try_from(value).map(|value| value as usize).map_err(|_| Malformed);
             }
         }
         Err(Malformed)

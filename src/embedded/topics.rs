@@ -6,13 +6,13 @@ use std::sync::Arc;
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::TopicName;
 use kafka_protocol::protocol::StrBytes;
-use parking_lot::RwLock;
 use uuid::Uuid;
 
 use super::configs::{Given, Rules};
 use super::partition::Partition;
 use super::refusal::Refusal;
 use crate::error::Printable;
+use crate::sync::RwLock;
 
 const LONGEST_NAME: usize = 249;
 

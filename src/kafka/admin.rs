@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -22,6 +21,7 @@ use super::pem;
 use super::topic_settings::{SettingsQuestion, TopicSettings};
 use crate::error::{Error, Result};
 use crate::interrupt;
+use crate::sync::Mutex;
 use crate::time::now_ns;
 use crate::topic;
 
@@ -349,24 +349,27 @@ impl Admin {
     ///
     /// # Errors
     /// [`Error::Denied`] when it is hidden from us, with the right that was to be used, which includes that of seeing the
-    /// topic; as [`Admin::probe`] when no broker says.
+    /// topic; [`Error::Kafka`] when no broker says, in one try.
     pub fn exists_by_now(&self, topic: &str, right: &'static str, operation: String) -> Result<bool> {
+        use RDKafkaRespErr::*;
+        // Session info may name anything, and what cannot be a topic is none.
+        if topic::check_topic(topic).is_err() {
+            return Ok(false);
+        }
         let client = self.client.client();
-        let begin = Instant::now();
-        let metadata = loop {
-            match client.fetch_metadata(Some(topic), ONE_TRY) {
-                Ok(metadata) => break metadata,
-                Err(error) => self.give_up_or_go_on(begin, &error)?,
-            }
+        let metadata = match client.fetch_metadata(Some(topic), ONE_TRY) {
+            Ok(metadata) => metadata,
+            Err(error) => return Err(kafka_error(operation, &error)),
         };
         let error = metadata.topics().iter().find(|found| found.name() == topic).map(MetadataTopic::error);
         match error {
-            Some(Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)) => {
+            None | Some(Some(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART | RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION)) => Ok(false),
+            Some(Some(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)) => {
                 Err(client.context().denied(operation, right, What::Topic(topic)))
             }
             // Being made, or without a leader at the moment, it is there too.
-            Some(None | Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE)) => Ok(true),
-            _ => Ok(false),
+            Some(None | Some(RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE)) => Ok(true),
+            Some(Some(code)) => Err(code_error(operation, code.into())),
         }
     }
 
@@ -419,7 +422,12 @@ impl Admin {
                 ),
             });
         }
-        self.exists_by_now(name, "Write", format!("writing to topic '{name}'"))?;
+        match self.exists_by_now(name, "Write", format!("writing to topic '{name}'")) {
+            Ok(true) => return self.wait_for_topic(name),
+            Err(error @ Error::Denied { .. }) => return Err(error),
+            // Whether a broker that did not say so can create it shows.
+            Ok(false) | Err(_) => {}
+        }
         // The broker's default replication (needs Kafka 2.4 or later).
         let new = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
         let timeout = self.timeout();
@@ -441,7 +449,12 @@ impl Admin {
                 });
             }
         }
-        let begin = Instant::now();
+        self.wait_for_topic(name)
+    }
+
+    /// Waits until the listing has a topic that is there.
+    fn wait_for_topic(&self, name: &str) -> Result<()> {
+        let (begin, timeout) = (Instant::now(), self.timeout());
         while !self.fetch_topics(ONE_TRY).is_ok_and(|topics| topics.contains_key(name)) {
             if begin.elapsed() > timeout {
                 return Err(Error::Timeout { what: format!("creation of topic '{name}'"), waited: timeout });
@@ -458,7 +471,7 @@ fn address(host: &str, port: i32) -> String {
 }
 
 /// An error once whoever asks has called the question off.
-pub(super) fn wanted_still() -> Result<()> {
+pub(crate) fn wanted_still() -> Result<()> {
     if interrupt::requested() { Err(Error::Interrupted("waiting for the broker".into())) } else { Ok(()) }
 }
 

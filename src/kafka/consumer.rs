@@ -10,7 +10,6 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use rdkafka::bindings as rdk;
 use rdkafka::client::Client;
 use rdkafka::config::RDKafkaLogLevel;
@@ -26,6 +25,7 @@ use super::context::{Context, What};
 use super::lifeline::Lifeline;
 use super::offsets::Question;
 use crate::error::{Error, Result};
+use crate::sync::Mutex;
 
 /// Where to begin with a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]

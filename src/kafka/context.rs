@@ -6,7 +6,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -15,6 +14,7 @@ use serde::Deserialize;
 
 use super::{certificate, pem};
 use crate::error::{Error, Printable};
+use crate::sync::Mutex;
 use crate::time::now_ns;
 
 /// The same line is passed on once in this time.

@@ -11,12 +11,12 @@ use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
 use rdkafka::ClientContext;
 use rdkafka::bindings as rdk;
 use rdkafka::client::Client;
 
 use crate::error::{Error, Result};
+use crate::sync::{Condvar, Mutex};
 
 /// How often is looked.
 const TURN: Duration = Duration::from_millis(500);

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use parking_lot::{Condvar, Mutex, RwLock};
 use rdkafka::bindings as rdk;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -21,6 +20,7 @@ use super::config::Settings;
 use super::context::{Context, Trouble, What};
 use super::lifeline::{Lifeline, Lookout};
 use crate::error::{Error, Printable, Result};
+use crate::sync::{Condvar, Mutex, RwLock};
 use crate::time::{after, now_ns};
 
 /// The number of a write; outcomes name it.

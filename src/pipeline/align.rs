@@ -29,7 +29,7 @@ struct Lane<T> {
 pub struct Aligner<T> {
     lanes: Vec<Lane<T>>,
     /// What is of no lane, with the number of what comes after it.
-    loose: VecDeque<(u64, T)>,
+    loose: VecDeque<(u64, usize, T)>,
     number: u64,
     items: usize,
     size: usize,
@@ -90,8 +90,10 @@ impl<T> Aligner<T> {
     }
 
     /// Puts in what is of no lane: it comes out when all that is held now has come out, and holds nothing up itself.
-    pub fn follow(&mut self, item: T) {
-        self.loose.push_back((self.number, item));
+    /// `size` counts like that of [`Self::push`].
+    pub fn follow(&mut self, size: usize, item: T) {
+        self.loose.push_back((self.number, size, item));
+        self.size += size;
     }
 
     /// The next, if there is one that needs no waiting. `caught_up` says of a lane whether nothing of it is there to come;
@@ -139,7 +141,12 @@ impl<T> Aligner<T> {
     fn pop_loose(&mut self) -> Option<T> {
         let number = self.loose.front()?.0;
         let before = self.lanes.iter().filter_map(|lane| lane.queue.front()).any(|held| held.number < number);
-        if before { None } else { self.loose.pop_front().map(|(_, item)| item) }
+        if before {
+            return None;
+        }
+        let (_, size, item) = self.loose.pop_front()?;
+        self.size -= size;
+        Some(item)
     }
 
     /// Whether nothing is held.
@@ -154,7 +161,7 @@ impl<T> Aligner<T> {
         self.items + self.loose.len()
     }
 
-    /// The sizes of all that is held in lanes.
+    /// The sizes of all that is held.
     #[must_use]
     pub fn size(&self) -> usize {
         self.size

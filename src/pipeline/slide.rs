@@ -3,9 +3,8 @@
 use std::mem;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use super::lane::{Lane, Lanes, bytes_of, recycle};
+use crate::sync::Mutex;
 
 /// A value of a parameter whose samples came in several types.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,14 +9,13 @@ use std::ops::Deref;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use super::client::Client;
 use super::formats::{Formats, Found, Resolved, UnknownFormat, no_format, wrong_width};
 use super::queue::Batch;
 use super::reader::{Item, Packet, Reader, SessionRef, StreamRef};
 use crate::error::{Error, Result};
 use crate::packet::{Appended, ColumnBlock, Decoder, Head, PacketType, Wanted};
+use crate::sync::Mutex;
 
 /// Items fetched at once, at most and at first.
 const BATCH: usize = 2048;

@@ -5,8 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
 use super::directory::{Directory, data_sources_of};
 use super::health::{BrokerHealth, Health, NamedStatistics, ReaderHealth};
 use super::layout_search::LayoutSearch;
@@ -21,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::format::{FormatInfo, FormatKind, check_identifiers, definition_packet};
 use crate::kafka::{Admin, Outbox, Settings, TopicPartition, Trouble, Written};
 use crate::session::{self, NewSession, Offsets, SessionChange, SessionFilter, SessionInfo};
+use crate::sync::Mutex;
 use crate::time::{after, now_ns};
 use crate::topic::{self, Layout, LayoutKind, NamedStreamForm, Strategy};
 
@@ -218,8 +217,8 @@ impl Client {
             .ok_or_else(|| Error::UnknownSession { key: key.to_string(), data_source: None })
     }
 
-    /// Every change of sessions from now on. Whoever falls behind by 10,000 changes, or 16 MiB of them, hears only of the
-    /// last update of each session.
+    /// Every change of sessions from now on. Starts and ends are always heard of; of the updates beyond 10,000 changes that
+    /// wait, or 16 MiB of them, only the last of each session.
     ///
     /// # Errors
     /// As [`Client::sessions`].
@@ -722,7 +721,10 @@ impl Change for SessionChange {
     }
 
     fn weight(&self) -> usize {
-        if let Self::Updated(info) = self { info.footprint() } else { 0 }
+        match self {
+            Self::Updated(info) | Self::Associated { main: info, .. } => info.footprint(),
+            Self::Started(_) | Self::Ended(_) => 0,
+        }
     }
 
     fn follows(&self) -> Option<Self::Subject> {

@@ -9,8 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-
 use super::client::FormatNews;
 use super::layout_search::LayoutSearch;
 use super::oversight::clock_warning;
@@ -18,11 +16,12 @@ use super::watch::{Watch, Watchers};
 use crate::error::{Error, Result};
 use crate::format::FormatTable;
 use crate::interrupt;
-use crate::kafka::admin::Topics;
+use crate::kafka::admin::{Topics, wanted_still};
 use crate::kafka::consumer::Message;
 use crate::kafka::{Admin, Consumer, Event, Settings, Start, Statistics, TopicPartition, Trouble};
 use crate::packet::{Envelope, PacketType};
 use crate::session::{Record, SessionChange, SessionFilter, SessionInfo, SessionTable};
+use crate::sync::{Condvar, Mutex};
 use crate::time::{after, now_ns};
 use crate::topic::Layout;
 
@@ -170,15 +169,23 @@ impl Directory {
         if !topics.contains_key(topic) {
             topics = self.shared.admin.topics(Duration::ZERO)?;
         }
-        let begin = Instant::now();
+        let (begin, waited) = (Instant::now(), self.shared.admin.timeout());
         while !topics.contains_key(topic) {
-            let waited = self.shared.admin.timeout();
-            if !self.shared.admin.exists_by_now(topic, "Read", format!("reading topic '{topic}'"))? {
-                return Ok(false);
+            match self.shared.admin.exists_by_now(topic, "Read", format!("reading topic '{topic}'")) {
+                Ok(false) => return Ok(false),
+                Err(error @ Error::Denied { .. }) => return Err(error),
+                Err(error) if begin.elapsed() > waited => return Err(error),
+                Ok(true) if begin.elapsed() > waited => {
+                    return Err(Error::Timeout { what: format!("listing topic '{topic}'"), waited });
+                }
+                Ok(true) | Err(_) => {}
             }
-            if begin.elapsed() > waited {
-                return Err(Error::Timeout { what: format!("listing topic '{topic}'"), waited });
+            // The listing comes from another broker, which may learn of the topic later.
+            std::thread::sleep(Duration::from_millis(20));
+            if self.shared.stop.load(Ordering::Acquire) {
+                return Err(Error::Closed("the client".into()));
             }
+            wanted_still()?;
             topics = self.shared.admin.topics(Duration::ZERO)?;
         }
         let ends = self.shared.follow_all(&topics, topic, role)?;

@@ -606,10 +606,15 @@ impl Feed {
             return Err(error);
         }
         let first = next.front().map(|info| info.key.clone()).unwrap_or_default();
-        self.try_again(format!("session '{}' cannot be read yet: {error}", Printable(&first)));
-        self.held_up_ns.get_or_insert(self.wall);
         next.append(&mut self.waiting);
         self.waiting = next;
+        if std::mem::take(&mut self.denials.outdated) {
+            // Nothing is wrong, and the next listing has it.
+            log::debug!("session '{}' is looked for again: {error}", Printable(&first));
+            return Ok(());
+        }
+        self.try_again(format!("session '{}' cannot be read yet: {error}", Printable(&first)));
+        self.held_up_ns.get_or_insert(self.wall);
         self.retry_at = self.now + LOOK_AGAIN;
         Ok(())
     }
@@ -958,6 +963,9 @@ impl Feed {
         let moment = &mut Moment::new(self.client.layout(), topics);
         if self.learn_for(&keys, moment) {
             for key in keys {
+                if self.stopped() {
+                    return;
+                }
                 self.add_new_places(&key, moment);
             }
         }
@@ -983,7 +991,9 @@ impl Feed {
     fn add_new_places(&mut self, key: &str, moment: &mut Moment) -> bool {
         let Some(mut active) = self.sessions.remove(key) else { return true };
         let added = self.starts(&active, moment).and_then(|starts| self.add(&mut active, starts));
-        if let Err(error) = &added {
+        if let Err(error) = &added
+            && !std::mem::take(&mut self.denials.outdated)
+        {
             self.try_again(format!("new streams of session '{}' cannot be read yet: {error}", Printable(key)));
         }
         self.sessions.insert(key.to_string(), active);
@@ -1376,6 +1386,9 @@ impl Feed {
         }
         let mut all = self.learn_for(&live, &mut moment);
         for key in live {
+            if self.stopped() {
+                return;
+            }
             // Without its last streams it must not count as complete.
             all &= self.add_new_places(&key, &mut moment)
                 && self.sessions.get_mut(&key).is_none_or(|active| {

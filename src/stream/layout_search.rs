@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::Mutex;
-
 use super::options::LayoutChoice;
+use crate::sync::Mutex;
 use crate::topic::{self, Detected, Layout, LayoutKind};
 
 /// The layout of a client, and whether it is more than an assumption.

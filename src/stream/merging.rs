@@ -11,8 +11,6 @@ mod session;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use self::contents::{Identifier, What, content_of, id_of, other_kind, read_other, span};
 use self::positions::{Positions, Until};
 use self::session::{Pending, Session};
@@ -22,6 +20,7 @@ use super::reader::{Packet, SessionRef};
 use crate::error::{Error, Printable, Result};
 use crate::packet::{ColumnBlock, Decoder, Head, PacketType, Wanted, latest_ns};
 use crate::pipeline::{MergeOptions, Other, OtherKind, Slide};
+use crate::sync::Mutex;
 use crate::time::{Clock, SystemClock};
 
 /// What to make of packets.

@@ -7,14 +7,13 @@ use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-
 use super::directory::join;
 use super::layout_search::LayoutSearch;
 use super::reader::ReaderCore;
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::kafka::{Admin, TopicPartition};
+use crate::sync::{Condvar, Mutex};
 use crate::time::{NS_PER_SECOND, now_ns};
 use crate::topic::Layout;
 

@@ -4,11 +4,10 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
-
 use super::reader::Item;
 use super::realign::realign;
 use crate::error::{Error, Result};
+use crate::sync::{Condvar, Mutex};
 use crate::time::after;
 
 /// What a reader had to give.

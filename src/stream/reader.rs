@@ -7,7 +7,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 
 use super::client::Client;
 use super::directory::join;
@@ -20,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::kafka::{Consumer, Start, Statistics, TopicPartition, Trouble};
 use crate::packet::{Head, latest_ns};
 use crate::session::{Pattern, SessionInfo};
+use crate::sync::Mutex;
 use crate::time::{after, now_ns};
 use crate::topic;
 
@@ -138,7 +138,7 @@ impl Item {
         match self {
             Self::Packet(packet) => FIXED + packet.payload.len(),
             // Nobody else keeps what a later update has made out of date.
-            Self::SessionUpdated(info) => FIXED + info.footprint(),
+            Self::SessionUpdated(info) | Self::Associated { main: info, .. } => FIXED + info.footprint(),
             _ => FIXED,
         }
     }

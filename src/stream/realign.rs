@@ -31,7 +31,7 @@ impl Session {
                 self.starts.insert(stream.stream.clone(), item);
             }
             Item::CoverageCursor { .. } if let Some(lane) = self.last => self.aligner.push(lane, None, 0, item),
-            other => self.aligner.follow(other),
+            other => self.aligner.follow(other.size(), other),
         }
     }
 

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
 use prost::Message as _;
 
 use super::client::Client;
@@ -22,6 +21,7 @@ use crate::packet::{
 };
 use crate::proto::open_data as wire;
 use crate::session::{NewSession, SessionInfo, new_session_packet};
+use crate::sync::{Mutex, RwLock};
 use crate::time::{LONGEST_INTERVAL_NS, now_ns, to_proto};
 use crate::topic::{self, LayoutKind};
 

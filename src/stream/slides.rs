@@ -4,14 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use super::client::Client;
 use super::formats::UnknownFormat;
 use super::merging::{Input, Merged, Merging, MergingOptions};
 use super::queue::Batch;
 use super::reader::{Item, Reader, SessionRef};
 use crate::error::Result;
+use crate::sync::Mutex;
 
 /// Items fetched at once.
 const BATCH: usize = 2048;

@@ -4,14 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
-
 use super::client::Client;
 use super::layout_search::LayoutSearch;
 use crate::error::{Error, Printable, Result};
 use crate::kafka::producer::Target;
 use crate::kafka::{Admin, Origin, Outbox, Outcome, Ticket, WriteCounts};
 use crate::packet::Envelope;
+use crate::sync::{Mutex, RwLock};
 use crate::topic::{self, Layout};
 
 /// Which channel an info packet belongs to.

@@ -186,12 +186,13 @@ def odd_packets(session_key: str) -> list[Bad]:
     return found
 
 
-def session_records(victim: str) -> list[Bad]:
-    """What may lie on the session-info topic."""
+def session_records(victim: str, domain: str) -> list[Bad]:
+    """What may lie on the session-info topic of a domain."""
     names = dict.fromkeys((f"{ESCAPES}{number}" for number in range(12_000)), "x")
     own = "11111111-2222-3333-4444-"
     many = od.SessionInfoPacket(associate_session_keys=[f"a{number}" for number in range(50_000)] + [own] * 2)
     impossible = {"../../etc/passwd": 5, "": -1, "a b:0": 7, "x" * 400: 1, "Data.Car:99999999999999": 1, "::": 2**62}
+    impossible |= {f"{domain}.Data.Car.{name}:0": 0 for name in ("a\0b", "a/b", "x" * 600, "\x9b")}
     far = od.NewSessionPacket(data_source="Car", topic_partition_offsets={"Data.Car:0": 2**62, "Data.Car:-1": -5})
     far.creation_time.seconds = 10**11
     far.utc_offset.seconds = -(10**11)

@@ -171,18 +171,20 @@ fn a_packet_far_ahead_waits_until_the_others_have_got_there() {
 #[test]
 fn what_is_of_no_lane_overtakes_nothing_and_holds_nothing_up() {
     let mut aligner = two(&[(Some(5), "a")]);
-    aligner.follow("update");
+    aligner.follow(7, "update");
+    assert_eq!(aligner.size(), 8);
     assert_eq!(aligner.pop(|_| false), None);
     aligner.push(1, Some(3), 1, "b");
     aligner.push(1, Some(9), 1, "bb");
     let out: Vec<&str> = std::iter::from_fn(|| aligner.pop(|_| false)).collect();
     assert_eq!(out, ["b", "a", "update"]);
-    aligner.follow("another");
+    aligner.follow(7, "another");
     assert_eq!(aligner.len(), 2);
     assert_eq!(aligner.pop_any(), Some("bb"));
     assert_eq!(aligner.pop_any(), Some("another"));
-    aligner.follow("alone");
+    aligner.follow(7, "alone");
     assert_eq!(aligner.pop(|_| false), Some("alone"));
+    assert_eq!(aligner.size(), 0);
 }
 
 #[test]

@@ -15,13 +15,13 @@ use crate::stream::reader::{Item, Packet};
 
 /// For how long a partition is waited for that gives neither a record nor word that there is none.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How much is held back before partitions are paused, when the queue has no limit of its own, and at least.
 /// After the reader has not listened for so long, because its queue was full, what it knows of the ends may be old:
 /// librdkafka's queue was full as well, and then it fetches nothing.
 const DEAF: Duration = Duration::from_millis(200);
 /// So long it listens to an empty queue of librdkafka before it believes in ends again: the broker keeps an answer back for
 /// up to 100 ms, and each says where the partition ends.
 const RELISTEN: Duration = Duration::from_millis(300);
+/// How much is held back before partitions are paused, when the queue has no limit of its own, and at least.
 const DEFAULT_BUDGET: usize = 32 << 20;
 const LEAST_BUDGET: usize = 256 << 10;
 /// What pausing cannot prevent: packets that were under way, and sessions that wait for each other. Beyond this, order
@@ -172,7 +172,7 @@ impl Active {
     /// Gives out what is about the session as a whole, behind what is held of it.
     pub(super) fn follow(&mut self, item: Item, out: &mut Vec<Item>) {
         match &mut self.aligner {
-            Some(aligner) if !aligner.is_empty() => aligner.follow(item),
+            Some(aligner) if !aligner.is_empty() => aligner.follow(item.size(), item),
             _ => out.push(item),
         }
     }

@@ -94,7 +94,9 @@ def write_poisoned(broker: str, domain: str) -> Poisoned:
             raw.write(f"{domain}.Essential.Car", poison.definitions(format_id)[number::ROUNDS], session.key)
             raw.write(f"{domain}.Essential.Car", bad, session.key)
             raw.write(f"{domain}.Sys.SessionInfo", bad, session.key)
-            raw.write(f"{domain}.Sys.SessionInfo", poison.session_records(session.key)[number::ROUNDS], session.key)
+            raw.write(
+                f"{domain}.Sys.SessionInfo", poison.session_records(session.key, domain)[number::ROUNDS], session.key
+            )
         session.end()
         changes: list[SessionChange] = []
 
