@@ -22,7 +22,7 @@ from pathlib import Path
 
 # From the ground to the roof.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("error", "interrupt", "time"),
+    ("error", "interrupt", "sync", "time"),
     ("proto", "packet", "topic"),
     ("session", "format", "pipeline"),
     ("kafka", "embedded"),

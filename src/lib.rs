@@ -4,7 +4,7 @@
 //!
 //! | Floor | Rooms | For |
 //! |---|---|---|
-//! | ground | [`error`], [`time`], [`interrupt`] | one error enum; nanoseconds; waits that can be called off |
+//! | ground | [`error`], [`time`], [`interrupt`], `sync` | one error enum; nanoseconds; waits that can be called off; locks |
 //! | first | [`proto`], [`packet`], [`topic`] | the wire: messages, one packet without I/O, names of topics |
 //! | second | [`session`], [`format`](mod@format), [`pipeline`] | state as pure folds: no threads, no clock, no Kafka |
 //! | third | `kafka`, `embedded` | the only rooms that talk to a broker, and a broker of our own |
@@ -15,6 +15,7 @@
 
 pub mod error;
 pub mod interrupt;
+mod sync;
 pub mod time;
 
 pub mod packet;

@@ -111,12 +111,16 @@ fn openssl() -> String {
     unsafe { std::ffi::CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
-/// Called once at exit, after everything was closed: ends the wait of the thread that drains the logs, and stops the
-/// broker behind `embedded://`.
+/// Called once at exit, after everything was closed: waits for what is still being given back, ends the wait of the thread
+/// that drains the logs, and stops the broker behind `embedded://`.
 #[pyfunction]
 fn shutdown(py: Python<'_>) -> PyResult<()> {
     // From here on nobody listens, and clients that lose their broker at exit are no news.
     logs::finish();
+    boundary::wait(py, "giving back what is not used any more", || {
+        boundary::await_returned(std::time::Duration::from_secs(5));
+        Ok(())
+    })?;
     if !boundary::is_home() {
         return Ok(());
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use numpy::ndarray::{ArrayView2, ShapeBuilder};
 use numpy::{Element, PyArray1, PyArray2, PyArrayMethods};
-use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -17,6 +16,7 @@ use super::reader::{Reader, event};
 use super::{arrays, arrow};
 use crate::packet::{ColumnView, PacketType, TableView, Times};
 use crate::stream::{self, BlockOptions, Piece, Step};
+use crate::sync::Mutex;
 
 /// Turns what a reader gives into blocks.
 #[pyclass(frozen, module = "telewire._core")]

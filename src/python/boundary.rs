@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use super::errors;
 use crate::error::{Error, Result};
 use crate::interrupt;
+use crate::sync::{Condvar, Mutex};
 
 /// The longest that a signal goes unnoticed in a wait.
 pub(super) const SLICE: Duration = Duration::from_millis(50);
@@ -158,7 +159,48 @@ impl<T: Send + 'static> Drop for Held<T> {
         }
         // SAFETY: `thing` is never touched again; this is the only place that takes it, and `drop` runs once.
         let thing = unsafe { ManuallyDrop::take(&mut self.thing) };
+        let returning = Returning::new();
+        let give_back = move || {
+            drop(thing);
+            drop(returning);
+        };
         // If no thread can be had, the closure is dropped here, and the thing with it: slower, but not lost.
-        let _ = std::thread::Builder::new().name("telewire-drop".into()).spawn(move || drop(thing));
+        let _ = std::thread::Builder::new().name("telewire-drop".into()).spawn(give_back);
     }
+}
+
+/// How many things are being given back, and by which process: a forked child has none of its parent's threads.
+static RETURNING: Mutex<(u32, usize)> = Mutex::new((0, 0));
+static RETURNED: Condvar = Condvar::new();
+
+/// One of them, as long as it lives.
+struct Returning(u32);
+
+impl Returning {
+    fn new() -> Self {
+        let here = std::process::id();
+        let mut now = RETURNING.lock();
+        *now = if now.0 == here { (here, now.1 + 1) } else { (here, 1) };
+        Self(here)
+    }
+}
+
+impl Drop for Returning {
+    fn drop(&mut self) {
+        let mut now = RETURNING.lock();
+        if now.0 == self.0 {
+            now.1 -= 1;
+            RETURNED.notify_all();
+        }
+    }
+}
+
+/// Waits until everything has been given back, at most this long. Threads of librdkafka that are still at work when the
+/// process takes its libraries down would run on memory that is gone.
+pub(super) fn await_returned(timeout: Duration) {
+    let deadline = Instant::now() + timeout;
+    let here = std::process::id();
+    // A forked child may have inherited the lock in a locked state.
+    let Some(mut now) = RETURNING.try_lock_until(deadline) else { return };
+    while now.0 == here && now.1 > 0 && !RETURNED.wait_until(&mut now, deadline).timed_out() {}
 }

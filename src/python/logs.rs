@@ -6,10 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use log::kv::{Key, Value, VisitSource};
 use log::{Level, LevelFilter, Metadata, Record};
-use parking_lot::{Condvar, Mutex};
 use pyo3::prelude::*;
 
 use super::boundary;
+use crate::sync::{Condvar, Mutex};
+use crate::time::after;
 
 /// Lines that wait at most; beyond them the oldest give way, and the loss is reported.
 const LINES: usize = 4096;
@@ -69,7 +70,7 @@ impl log::Log for Ring {
         let _ = record.key_values().visit(&mut fields);
         let (level, target) = (record.level() as usize, record.target().to_string());
         let line = (level, target, record.args().to_string(), seconds, thread, fields.0);
-        let Some(mut lines) = self.lines.try_lock_for(PATIENCE) else {
+        let Some(mut lines) = self.lines.try_lock_until(after(PATIENCE)) else {
             self.lose();
             return;
         };
@@ -124,7 +125,7 @@ pub(super) fn lost_logs() -> u64 {
 pub(super) fn take_logs(py: Python<'_>, timeout_s: f64) -> PyResult<Option<Vec<Line>>> {
     let timeout = boundary::seconds(py, "timeout_s", timeout_s)?;
     Ok(py.detach(|| {
-        let mut lines = RING.lines.try_lock_for(timeout)?;
+        let mut lines = RING.lines.try_lock_until(after(timeout))?;
         if lines.is_empty() && !RING.done.load(Ordering::Acquire) {
             RING.filled.wait_for(&mut lines, timeout);
         }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyString, PyTuple};
@@ -14,6 +13,7 @@ use super::{errors, samples};
 use crate::error::Error;
 use crate::packet::{Head, PacketType};
 use crate::stream;
+use crate::sync::Mutex;
 
 /// Identifiers by data source and id, as the tuples that samples carry.
 type Known = HashMap<Arc<str>, HashMap<u64, Py<PyTuple>>>;

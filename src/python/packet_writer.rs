@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
@@ -11,6 +10,7 @@ use super::boundary::{self, Held};
 use super::errors;
 use crate::error::Error;
 use crate::stream::{self, Fate, Flushed, InfoType, Outcome};
+use crate::sync::Mutex;
 
 /// (ticket, fate, topic, error, payload, data source, stream, session key), as `telewire.packet_writer` expects it.
 pub(super) type OutcomeParts<'py> =

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -18,6 +17,7 @@ use super::windows::{self, Windows};
 use crate::packet::Head;
 use crate::session;
 use crate::stream::{self, Batch, BlockOptions, Completion, Item};
+use crate::sync::Mutex;
 
 /// Something that happened between packets.
 #[pyclass(frozen, get_all, module = "telewire._core")]

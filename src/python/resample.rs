@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use numpy::ndarray::{ArrayView1, ArrayView2, ShapeBuilder};
 use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
-use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
@@ -17,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::pipeline::{
     self, Aggregate, Columns, Gaps, Grid, GridTable, PointTable, ResampleOptions, Samples, SlideValues,
 };
+use crate::sync::Mutex;
 
 const AGGREGATES: [(&str, Aggregate); 7] = [
     ("first", Aggregate::First),

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use numpy::ndarray::{ArrayView2, ShapeBuilder};
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
-use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
@@ -15,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::packet::{
     Appended, ColumnBlock, ColumnView, Decoder, PacketFormat, PacketType, TableView, Times, Wanted, status,
 };
+use crate::sync::Mutex;
 
 /// Why there are no samples.
 pub(super) enum Fault {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashSet};
 
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
-use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 
@@ -15,6 +14,7 @@ use super::packet_writer::{OutcomeParts, flushed_parts};
 use crate::error::Result;
 use crate::packet::ColumnRef;
 use crate::stream::{self, CanFrame, ErrorRecord, Marker};
+use crate::sync::Mutex;
 
 /// Writes one session.
 #[pyclass(frozen, module = "telewire._core")]

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use arrow_array::StringArray;
 use numpy::{Element, PyArray1, PyArrayMethods};
-use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyString, PyTuple};
@@ -19,6 +18,7 @@ use super::reader::{Reader, event};
 use super::{arrays, arrow};
 use crate::pipeline::{MergeOptions, OtherKind, Slide, SlideColumn, SlideValues, Value};
 use crate::stream::{self, Input, Item, Merged, Merging, MergingCounts, MergingOptions, SessionRef, SlideStep, Slides};
+use crate::sync::Mutex;
 
 /// What a window's slide is made of.
 pub(super) type PacketSlide = Slide<stream::Packet>;
