@@ -67,7 +67,11 @@ mod core_module {
 
     #[pymodule_init]
     fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-        super::boundary::settle();
+        if super::boundary::settle() {
+            // SAFETY: the function lives as long as the process: this library is never unloaded. What it does needs no Python.
+            // There is room for 32 of them; without a place, what Python drops last is not waited for, as nothing else is.
+            unsafe { pyo3::ffi::Py_AtExit(Some(super::at_the_very_end)) };
+        }
         super::logs::install();
         Ok(())
     }
@@ -111,21 +115,29 @@ fn openssl() -> String {
     unsafe { std::ffi::CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
+/// How long things that nobody has closed are given for it at exit.
+const LAST_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Called by Python as the very last thing, after the program's own variables were dropped.
+extern "C" fn at_the_very_end() {
+    boundary::await_returned(LAST_WAIT);
+}
+
 /// Called once at exit, after everything was closed: waits for what is still being given back, ends the wait of the thread
 /// that drains the logs, and stops the broker behind `embedded://`.
 #[pyfunction]
 fn shutdown(py: Python<'_>) -> PyResult<()> {
+    let returned = boundary::wait(py, "giving back what is not used any more", || {
+        boundary::await_returned(LAST_WAIT);
+        Ok(())
+    });
     // From here on nobody listens, and clients that lose their broker at exit are no news.
     logs::finish();
-    boundary::wait(py, "giving back what is not used any more", || {
-        boundary::await_returned(std::time::Duration::from_secs(5));
-        Ok(())
-    })?;
     if !boundary::is_home() {
-        return Ok(());
+        return returned;
     }
-    boundary::wait(py, "stopping the embedded broker", || {
+    returned.and(boundary::wait(py, "stopping the embedded broker", || {
         crate::embedded::stop_in_memory();
         Ok(())
-    })
+    }))
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::{Broker, BrokerOptions, folder};
 use crate::error::{Error, Result};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard};
 
 const SCHEME: &str = "embedded://";
 /// How long the owner of a folder may take to say where it is.
@@ -59,7 +59,7 @@ pub fn attach(url: &str) -> Result<Attached> {
         ))
     })?;
     if rest.is_empty() {
-        let mut running = IN_MEMORY.lock();
+        let mut running = in_time(&IN_MEMORY)?;
         let broker = match &*running {
             Some(broker) => Arc::clone(broker),
             None => Arc::clone(running.insert(Arc::new(Broker::start(BrokerOptions::default())?))),
@@ -86,6 +86,17 @@ pub fn stop_in_memory() {
     }
 }
 
+/// A lock that is held while a broker starts, which takes milliseconds. A child that was forked meanwhile never gets it.
+fn in_time<T>(lock: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
+    lock.try_lock_until(Instant::now() + ANNOUNCED_WITHIN).ok_or_else(|| {
+        Error::Embedded(
+            "another thread has been starting a broker for too long, or this process was forked meanwhile; start processes with \
+             'spawn'"
+                .into(),
+        )
+    })
+}
+
 fn attach_folder(path: &Path) -> Result<Attached> {
     let failed = |e: &std::io::Error| Error::io(format!("folder '{}' of the embedded broker", path.display()), e);
     std::fs::create_dir_all(path).map_err(|e| failed(&e))?;
@@ -93,7 +104,7 @@ fn attach_folder(path: &Path) -> Result<Attached> {
     let deadline = Instant::now() + ANNOUNCED_WITHIN;
     loop {
         {
-            let mut running = IN_FOLDERS.lock();
+            let mut running = in_time(&IN_FOLDERS)?;
             if let Some(broker) = running.get(&path).and_then(Weak::upgrade) {
                 return Ok(Attached { address: broker.address(), broker: Some(broker) });
             }

@@ -30,8 +30,7 @@ pub type Topics = Arc<BTreeMap<String, i32>>;
 
 /// How long one question may take before it is asked again.
 pub(super) const ONE_TRY: Duration = Duration::from_millis(1500);
-
-/// How long a topic that was just created may be unknown to some broker.
+/// How long a topic that was just created may be unknown to some broker, and one that was just deleted still known.
 const SETTLING: Duration = Duration::from_secs(2);
 
 /// Asks the cluster. Shared by everything a client starts.
@@ -423,10 +422,11 @@ impl Admin {
             });
         }
         match self.exists_by_now(name, "Write", format!("writing to topic '{name}'")) {
-            Ok(true) => return self.wait_for_topic(name),
+            // Or it was deleted, and the broker that said so has not heard of it.
+            Ok(true) if self.is_listed_within(name, SETTLING)? => return Ok(()),
             Err(error @ Error::Denied { .. }) => return Err(error),
             // Whether a broker that did not say so can create it shows.
-            Ok(false) | Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
         // The broker's default replication (needs Kafka 2.4 or later).
         let new = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
@@ -449,19 +449,23 @@ impl Admin {
                 });
             }
         }
-        self.wait_for_topic(name)
+        match self.is_listed_within(name, timeout)? {
+            true => Ok(()),
+            false => Err(Error::Timeout { what: format!("creation of topic '{name}'"), waited: timeout }),
+        }
     }
 
-    /// Waits until the listing has a topic that is there.
-    fn wait_for_topic(&self, name: &str) -> Result<()> {
-        let (begin, timeout) = (Instant::now(), self.timeout());
+    /// Waits until the listing has a topic, at most this long; true when it has.
+    fn is_listed_within(&self, name: &str, time: Duration) -> Result<bool> {
+        let begin = Instant::now();
         while !self.fetch_topics(ONE_TRY).is_ok_and(|topics| topics.contains_key(name)) {
-            if begin.elapsed() > timeout {
-                return Err(Error::Timeout { what: format!("creation of topic '{name}'"), waited: timeout });
+            wanted_still()?;
+            if begin.elapsed() > time {
+                return Ok(false);
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
@@ -12,7 +13,6 @@ use pyo3::prelude::*;
 use super::errors;
 use crate::error::{Error, Result};
 use crate::interrupt;
-use crate::sync::{Condvar, Mutex};
 
 /// The longest that a signal goes unnoticed in a wait.
 pub(super) const SLICE: Duration = Duration::from_millis(50);
@@ -100,9 +100,9 @@ pub(super) fn poll<T: Send>(
 /// The process that loaded the module.
 static HOME: OnceLock<u32> = OnceLock::new();
 
-/// Remembers which process this is.
-pub(super) fn settle() {
-    HOME.get_or_init(std::process::id);
+/// Remembers which process this is; true for the first time.
+pub(super) fn settle() -> bool {
+    HOME.set(std::process::id()).is_ok()
 }
 
 /// Whether this is the process that loaded the module, and no forked child of it.
@@ -169,9 +169,9 @@ impl<T: Send + 'static> Drop for Held<T> {
     }
 }
 
-/// How many things are being given back, and by which process: a forked child has none of its parent's threads.
-static RETURNING: Mutex<(u32, usize)> = Mutex::new((0, 0));
-static RETURNED: Condvar = Condvar::new();
+/// How many things are being given back, in the lower half, and by which process, in the upper one: a forked child has none
+/// of its parent's threads. No lock: the child could inherit it locked.
+static RETURNING: AtomicU64 = AtomicU64::new(0);
 
 /// One of them, as long as it lives.
 struct Returning(u32);
@@ -179,28 +179,35 @@ struct Returning(u32);
 impl Returning {
     fn new() -> Self {
         let here = std::process::id();
-        let mut now = RETURNING.lock();
-        *now = if now.0 == here { (here, now.1 + 1) } else { (here, 1) };
+        Self::count(|now| Some(if of_process(now) == here { now + 1 } else { u64::from(here) << 32 | 1 }));
         Self(here)
+    }
+
+    fn count(change: impl Fn(u64) -> Option<u64>) {
+        // Nothing to be done about a count that does not change.
+        let _ = RETURNING.fetch_update(Ordering::AcqRel, Ordering::Acquire, change);
     }
 }
 
 impl Drop for Returning {
     fn drop(&mut self) {
-        let mut now = RETURNING.lock();
-        if now.0 == self.0 {
-            now.1 -= 1;
-            RETURNED.notify_all();
-        }
+        Self::count(|now| (of_process(now) == self.0).then(|| now - 1));
     }
+}
+
+fn of_process(now: u64) -> u32 {
+    (now >> 32) as u32
 }
 
 /// Waits until everything has been given back, at most this long. Threads of librdkafka that are still at work when the
 /// process takes its libraries down would run on memory that is gone.
 pub(super) fn await_returned(timeout: Duration) {
-    let deadline = Instant::now() + timeout;
-    let here = std::process::id();
-    // A forked child may have inherited the lock in a locked state.
-    let Some(mut now) = RETURNING.try_lock_until(deadline) else { return };
-    while now.0 == here && now.1 > 0 && !RETURNED.wait_until(&mut now, deadline).timed_out() {}
+    let (begin, here) = (Instant::now(), std::process::id());
+    let under_way = || {
+        let now = RETURNING.load(Ordering::Acquire);
+        of_process(now) == here && now as u32 > 0
+    };
+    while under_way() && begin.elapsed() < timeout {
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }

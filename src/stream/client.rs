@@ -722,7 +722,8 @@ impl Change for SessionChange {
 
     fn weight(&self) -> usize {
         match self {
-            Self::Updated(info) | Self::Associated { main: info, .. } => info.footprint(),
+            Self::Updated(info) => info.footprint(),
+            Self::Associated { main, associate } => main.footprint() + associate.footprint(),
             Self::Started(_) | Self::Ended(_) => 0,
         }
     }

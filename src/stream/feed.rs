@@ -184,6 +184,8 @@ pub(crate) struct Feed {
     /// Sessions to take up: those found at the start, and those whose taking up has to be tried again.
     waiting: VecDeque<Arc<SessionInfo>>,
     retry_at: Instant,
+    /// Taking up has been tried again at once, because the listing of topics was out of date.
+    listed_again: bool,
     /// What was asked for the ended session before: it holds for those that follow at once.
     moment: Option<Moment>,
     sessions: BTreeMap<String, Active>,
@@ -271,6 +273,7 @@ impl Feed {
             changes,
             waiting: VecDeque::new(),
             retry_at: now,
+            listed_again: false,
             moment: None,
             sessions: BTreeMap::new(),
             finished: HashSet::new(),
@@ -600,6 +603,7 @@ impl Feed {
         });
         let Err(error) = outcome else {
             self.held_up_ns = None;
+            self.listed_again = false;
             return Ok(());
         };
         if !matches!(error.kind(), ErrorKind::Kafka | ErrorKind::Timeout) {
@@ -608,8 +612,8 @@ impl Feed {
         let first = next.front().map(|info| info.key.clone()).unwrap_or_default();
         next.append(&mut self.waiting);
         self.waiting = next;
-        if std::mem::take(&mut self.denials.outdated) {
-            // Nothing is wrong, and the next listing has it.
+        if std::mem::take(&mut self.denials.outdated) && !std::mem::replace(&mut self.listed_again, true) {
+            // Nothing is wrong, and the next listing should have it.
             log::debug!("session '{}' is looked for again: {error}", Printable(&first));
             return Ok(());
         }
@@ -926,6 +930,8 @@ impl Feed {
                 if let Some(active) = self.sessions.get_mut(&info.key) {
                     active.info = info;
                     active.ends_known = false;
+                    // Now it matters what is there: what was absent is asked for again.
+                    self.denials.absent.clear();
                 }
             }
             SessionChange::Associated { main, associate } => {

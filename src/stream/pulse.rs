@@ -164,6 +164,9 @@ impl Pulse {
             let now = now_ns();
             let wanted = now.saturating_sub(self.wanted_ns.load(Ordering::Acquire)) < INTEREST_NS;
             let mut answers = self.answers.lock();
+            if self.stop.load(Ordering::Acquire) {
+                return;
+            }
             if !wanted {
                 answers.asking_since_ns = 0;
                 // What was known ages, and somebody may ask again in a year.

@@ -138,7 +138,8 @@ impl Item {
         match self {
             Self::Packet(packet) => FIXED + packet.payload.len(),
             // Nobody else keeps what a later update has made out of date.
-            Self::SessionUpdated(info) | Self::Associated { main: info, .. } => FIXED + info.footprint(),
+            Self::SessionUpdated(info) => FIXED + info.footprint(),
+            Self::Associated { main, associate } => FIXED + main.footprint() + associate.footprint(),
             _ => FIXED,
         }
     }

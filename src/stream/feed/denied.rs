@@ -1,9 +1,11 @@
 //! Rights that lack: said to whoever reads, again and again while nothing changes, and read on as soon as they are given.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use super::Feed;
 use crate::error::{Error, Result};
+use crate::kafka::admin::wanted_still;
 use crate::session::SessionInfo;
 use crate::stream::moment::Moment;
 
@@ -14,7 +16,7 @@ pub(super) struct Denials {
     open: Vec<(String, Error)>,
     said: Option<Instant>,
     /// Topics that are known to be absent and not only hidden from us.
-    absent: Vec<String>,
+    pub(super) absent: HashSet<String>,
     /// A topic that the last listing left out has come or was allowed since.
     pub(super) outdated: bool,
 }
@@ -60,6 +62,8 @@ impl Feed {
     /// A session is not read without those of its topics that it names and that are hidden from us.
     pub(super) fn check_hidden(&mut self, info: &SessionInfo, moment: &Moment) -> Result<()> {
         for topic in moment.absent(&self.options, &info.data_source, Some(info))? {
+            // There may be very many.
+            wanted_still()?;
             if !self.check_topic(&topic)? && info.ended {
                 self.denials.outdated = true;
                 return Err(Error::Kafka {
@@ -83,7 +87,7 @@ impl Feed {
 
     /// False when the topic is there by now. A session that is live goes on without it until the next look for streams.
     fn check_topic(&mut self, topic: &str) -> Result<bool> {
-        if self.denials.absent.iter().any(|known| known == topic) {
+        if self.denials.absent.contains(topic) {
             return Ok(true);
         }
         let operation = format!("reading topic '{topic}'");
@@ -91,7 +95,7 @@ impl Feed {
             Ok(there) => {
                 self.on_allowed(topic);
                 if !there {
-                    self.denials.absent.push(topic.to_string());
+                    self.denials.absent.insert(topic.to_string());
                 }
                 Ok(!there)
             }
